@@ -1,0 +1,280 @@
+import { z } from 'zod'
+import {
+  containerInspectSchema,
+  containerSpecSchema,
+  containerSummarySchema,
+  containerUpdateSchema,
+  execInspectSchema,
+  execSpecSchema,
+  startStepSchema,
+} from './container.ts'
+import { engineEventSchema } from './event.ts'
+import { imageInspectSchema, imageSummarySchema, progressSchema, registryAuthSchema } from './image.ts'
+import {
+  containerNameSchema,
+  containerRefSchema,
+  imageRefSchema,
+  networkRefSchema,
+  projectIdSchema,
+  signalSchema,
+  volumeNameSchema,
+} from './names.ts'
+import { endpointSpecSchema } from './container.ts'
+import { networkInspectSchema, networkSpecSchema } from './network.ts'
+import { engineProjectSchema, policySchema, projectUsageSchema } from './project.ts'
+import { doctorCheckSchema, hostInfoSchema, statsSchema } from './stats.ts'
+import { volumeInspectSchema, volumeSpecSchema } from './volume.ts'
+
+/**
+ * The agent's method table: the only words spoken on agent.sock.
+ *
+ * - `call`: one input, one output.
+ * - `stream`: one input, items until the end (JSON items of `output`).
+ * - `duplex`: one input, then bytes both ways (docker's stdcopy frames where stdout and stderr are apart), then one `output`.
+ *
+ * Every method that names an object takes `projectId`; an object of another project is `not_found`, as if it did not exist.
+ * `operationId`: repeating a call with the same id returns the first call's result instead of doing it twice.
+ */
+const none = z.strictObject({})
+const project = { projectId: projectIdSchema }
+const container = { ...project, container: containerRefSchema }
+const operation = { operationId: z.string().min(8).max(64).optional() }
+const filters = {
+  /** `key` or `key=value`, all must match */
+  labels: z.array(z.string()).optional(),
+}
+const logLine = z.object({ stream: z.enum(['stdout', 'stderr']), time: z.string(), text: z.string(), partial: z.boolean() })
+export type LogLine = z.infer<typeof logLine>
+
+const call = <I extends z.ZodType, O extends z.ZodType>(input: I, output: O) => ({ kind: 'call' as const, input, output })
+const stream = <I extends z.ZodType, O extends z.ZodType>(input: I, output: O) => ({ kind: 'stream' as const, input, output })
+const duplex = <I extends z.ZodType, O extends z.ZodType>(input: I, output: O) => ({ kind: 'duplex' as const, input, output })
+
+const exited = z.object({ exitCode: z.number().int(), oomKilled: z.boolean(), error: z.string() })
+
+export const agentMethods = {
+  'system.info': call(none, hostInfoSchema),
+  'system.doctor': call(none, z.array(doctorCheckSchema)),
+  /** Events from now on, or after `since` (boot + seq) while the agent still has them. */
+  'system.events': stream(
+    z.strictObject({ projectId: projectIdSchema.optional(), since: z.object({ boot: z.string(), seq: z.number().int() }).optional() }),
+    engineEventSchema,
+  ),
+
+  /** Makes the project or changes its limits: cgroup, id range, default network. */
+  'project.apply': call(engineProjectSchema, z.object({ id: projectIdSchema, idBase: z.number().int() })),
+  /** Refused while the project has containers, volumes or networks of its own, unless `force`. */
+  'project.remove': call(z.strictObject({ id: projectIdSchema, force: z.boolean().default(false) }), none),
+  'project.list': call(none, z.array(engineProjectSchema.extend({ idBase: z.number().int() }))),
+  'project.usage': call(z.strictObject({ ids: z.array(projectIdSchema).optional() }), z.array(projectUsageSchema)),
+  /** Cgroup counters of the projects' own groups (sum of all containers, dead ones included). */
+  'project.stats': call(z.strictObject({ ids: z.array(projectIdSchema).optional() }), z.array(statsSchema)),
+
+  'container.create': call(
+    z.strictObject({ ...project, ...operation, spec: containerSpecSchema, policy: policySchema }),
+    z.object({ id: z.string(), name: z.string(), warnings: z.array(z.string()) }),
+  ),
+  'container.start': call(
+    z.strictObject({ ...container, ...operation }),
+    z.object({ id: z.string(), totalUs: z.number(), steps: z.array(startStepSchema) }),
+  ),
+  'container.stop': call(
+    z.strictObject({ ...container, timeoutSeconds: z.number().int().min(-1).optional(), signal: signalSchema.optional() }),
+    none,
+  ),
+  'container.kill': call(z.strictObject({ ...container, signal: signalSchema.default('SIGKILL') }), none),
+  'container.restart': call(
+    z.strictObject({ ...container, timeoutSeconds: z.number().int().min(-1).optional(), signal: signalSchema.optional() }),
+    none,
+  ),
+  'container.pause': call(z.strictObject(container), none),
+  'container.unpause': call(z.strictObject(container), none),
+  'container.rename': call(z.strictObject({ ...container, name: containerNameSchema }), none),
+  'container.update': call(z.strictObject({ ...container, update: containerUpdateSchema }), z.object({ warnings: z.array(z.string()) })),
+  'container.remove': call(z.strictObject({ ...container, force: z.boolean().default(false), volumes: z.boolean().default(false) }), none),
+  'container.wait': call(
+    z.strictObject({ ...container, condition: z.enum(['not-running', 'next-exit', 'removed']).default('not-running') }),
+    exited,
+  ),
+  'container.list': call(
+    z.strictObject({ projectId: projectIdSchema.optional(), all: z.boolean().default(true), ...filters }),
+    z.array(containerSummarySchema),
+  ),
+  'container.inspect': call(z.strictObject({ ...container, size: z.boolean().default(false) }), containerInspectSchema),
+  'container.top': call(z.strictObject(container), z.object({ titles: z.array(z.string()), processes: z.array(z.array(z.string())) })),
+  'container.diff': call(
+    z.strictObject(container),
+    z.array(z.object({ kind: z.enum(['modified', 'added', 'deleted']), path: z.string() })),
+  ),
+  /** Counters now: of the named containers, or of every running one of the project (or of all projects). */
+  'container.stats': call(
+    z.strictObject({ projectId: projectIdSchema.optional(), containers: z.array(containerRefSchema).optional() }),
+    z.array(statsSchema),
+  ),
+  'container.statsStream': stream(z.strictObject({ ...container, intervalMs: z.number().int().min(200).default(1000) }), statsSchema),
+  'container.logs': stream(
+    z.strictObject({
+      ...container,
+      follow: z.boolean().default(false),
+      stdout: z.boolean().default(true),
+      stderr: z.boolean().default(true),
+      /** RFC 3339 */
+      since: z.string().optional(),
+      until: z.string().optional(),
+      /** last N lines; absent: all */
+      tail: z.number().int().nonnegative().optional(),
+    }),
+    /** Batches, so that a fast log costs few messages. */
+    z.object({ lines: z.array(logLine) }),
+  ),
+  /** Bytes both ways with the container's main process. Without a tty, output is in stdcopy frames. */
+  'container.attach': duplex(
+    z.strictObject({
+      ...container,
+      stdin: z.boolean().default(false),
+      stdout: z.boolean().default(true),
+      stderr: z.boolean().default(true),
+      logs: z.boolean().default(false),
+      columns: z.number().int().optional(),
+      rows: z.number().int().optional(),
+    }),
+    exited,
+  ),
+  'container.resize': call(
+    z.strictObject({ ...container, columns: z.number().int().min(1).max(1000), rows: z.number().int().min(1).max(1000) }),
+    none,
+  ),
+  /** The operation list that a start of this spec would carry out; nothing is made. */
+  'container.plan': call(z.strictObject({ ...project, spec: containerSpecSchema }), z.object({ ops: z.array(z.array(z.string())) })),
+  'container.prune': call(
+    z.strictObject({ ...project, ...filters }),
+    z.object({ removed: z.array(z.string()), reclaimedBytes: z.number() }),
+  ),
+
+  'exec.create': call(z.strictObject({ ...container, spec: execSpecSchema }), z.object({ id: z.string() })),
+  /** Starts the exec and carries its bytes. */
+  'exec.start': duplex(
+    z.strictObject({ ...project, id: z.string(), columns: z.number().int().optional(), rows: z.number().int().optional() }),
+    z.object({ exitCode: z.number().int() }),
+  ),
+  /** create + start + wait of a command without input or viewer; output is cut at 64 KiB. */
+  'exec.run': call(
+    z.strictObject({ ...container, spec: execSpecSchema, timeoutMs: z.number().int().min(1).optional() }),
+    z.object({ exitCode: z.number().int(), stdout: z.string(), stderr: z.string() }),
+  ),
+  'exec.resize': call(
+    z.strictObject({ ...project, id: z.string(), columns: z.number().int().min(1).max(1000), rows: z.number().int().min(1).max(1000) }),
+    none,
+  ),
+  'exec.inspect': call(z.strictObject({ ...project, id: z.string() }), execInspectSchema),
+  /** Running and recently finished execs of a container, newest first. */
+  'exec.list': call(z.strictObject(container), z.array(execInspectSchema)),
+  'exec.kill': call(z.strictObject({ ...project, id: z.string(), signal: signalSchema.default('SIGHUP') }), none),
+  /**
+   * Attaches to a persistent tty exec (starting it when it has not run yet), from byte `from` of its output.
+   * The first 8 bytes that come back are the big-endian offset of the byte that follows them; all later bytes are output.
+   */
+  'exec.attach': duplex(
+    z.strictObject({
+      ...project,
+      id: z.string(),
+      from: z.number().int().nonnegative().default(0),
+      columns: z.number().int().min(1).max(1000),
+      rows: z.number().int().min(1).max(1000),
+    }),
+    z.object({ exitCode: z.number().int() }),
+  ),
+
+  'image.list': call(z.strictObject({ projectId: projectIdSchema.optional(), ...filters }), z.array(imageSummarySchema)),
+  'image.inspect': call(z.strictObject({ ...project, image: imageRefSchema }), imageInspectSchema),
+  'image.pull': stream(
+    z.strictObject({
+      ...project,
+      reference: imageRefSchema,
+      auth: registryAuthSchema.optional(),
+      platform: z.string().optional(),
+      limits: z.object({ maxBytes: z.number().int().positive() }).optional(),
+    }),
+    progressSchema,
+  ),
+  'image.push': stream(z.strictObject({ ...project, reference: imageRefSchema, auth: registryAuthSchema.optional() }), progressSchema),
+  /** The client sends an OCI or docker archive (plain, gzip or zstd); JSON lines of `progressSchema` come back. */
+  'image.load': duplex(
+    z.strictObject({ ...project, limits: z.object({ maxBytes: z.number().int().positive() }).optional() }),
+    z.object({ references: z.array(z.string()), ids: z.array(z.string()) }),
+  ),
+  /** An archive that is an OCI layout and docker's format at once comes back. */
+  'image.save': duplex(z.strictObject({ ...project, images: z.array(imageRefSchema).min(1).max(64) }), z.object({ bytes: z.number() })),
+  'image.tag': call(z.strictObject({ ...project, image: imageRefSchema, reference: imageRefSchema }), none),
+  'image.remove': call(
+    z.strictObject({ ...project, image: imageRefSchema, force: z.boolean().default(false) }),
+    z.object({ untagged: z.array(z.string()), deleted: z.array(z.string()) }),
+  ),
+  'image.prune': call(
+    z.strictObject({ ...project, all: z.boolean().default(false) }),
+    z.object({ untagged: z.array(z.string()), deleted: z.array(z.string()), reclaimedBytes: z.number() }),
+  ),
+
+  'network.create': call(z.strictObject({ ...project, spec: networkSpecSchema }), networkInspectSchema),
+  'network.list': call(z.strictObject({ projectId: projectIdSchema.optional(), ...filters }), z.array(networkInspectSchema)),
+  'network.inspect': call(z.strictObject({ ...project, network: networkRefSchema }), networkInspectSchema),
+  'network.remove': call(z.strictObject({ ...project, network: networkRefSchema }), none),
+  'network.connect': call(z.strictObject({ ...container, endpoint: endpointSpecSchema }), none),
+  'network.disconnect': call(z.strictObject({ ...container, network: networkRefSchema, force: z.boolean().default(false) }), none),
+  'network.prune': call(z.strictObject({ ...project, ...filters }), z.object({ removed: z.array(z.string()) })),
+
+  'volume.create': call(z.strictObject({ ...project, spec: volumeSpecSchema }), volumeInspectSchema),
+  'volume.list': call(
+    z.strictObject({ projectId: projectIdSchema.optional(), size: z.boolean().default(false), ...filters }),
+    z.array(volumeInspectSchema),
+  ),
+  'volume.inspect': call(z.strictObject({ ...project, volume: volumeNameSchema }), volumeInspectSchema),
+  'volume.remove': call(z.strictObject({ ...project, volume: volumeNameSchema, force: z.boolean().default(false) }), none),
+  'volume.prune': call(
+    z.strictObject({ ...project, all: z.boolean().default(false), ...filters }),
+    z.object({ removed: z.array(z.string()), reclaimedBytes: z.number() }),
+  ),
+} as const
+
+type Table = typeof agentMethods
+export type AgentMethod = keyof Table
+type OfKind<K> = { [M in AgentMethod]: Table[M]['kind'] extends K ? M : never }[AgentMethod]
+export type CallMethod = OfKind<'call'>
+export type StreamMethod = OfKind<'stream'>
+export type DuplexMethod = OfKind<'duplex'>
+/** What a caller passes (defaults may be left out). */
+export type InputOf<M extends AgentMethod> = z.input<Table[M]['input']>
+/** What a handler receives (defaults filled in). */
+export type ParsedInputOf<M extends AgentMethod> = z.output<Table[M]['input']>
+export type OutputOf<M extends AgentMethod> = z.output<Table[M]['output']>
+
+/** Bytes both ways with flow control. Reading stops the peer when nobody reads; `write` resolves when more may be written. */
+export interface ByteChannel {
+  /** Bytes from the peer; ends at its half-close. */
+  readonly incoming: AsyncIterable<Uint8Array>
+  write(bytes: Uint8Array): Promise<void>
+  /** Half-close: the peer's `incoming` ends, ours goes on. */
+  end(): void
+}
+
+/** The agent as its clients see it; `agent-rpc/client` makes one from a socket path. */
+export interface AgentClient {
+  call<M extends CallMethod>(method: M, input: InputOf<M>, options?: { signal?: AbortSignal; timeoutMs?: number }): Promise<OutputOf<M>>
+  /** Breaking out of the loop, or aborting, cancels the stream at the agent. */
+  stream<M extends StreamMethod>(method: M, input: InputOf<M>, options?: { signal?: AbortSignal }): AsyncIterable<OutputOf<M>>
+  duplex<M extends DuplexMethod>(
+    method: M,
+    input: InputOf<M>,
+    options?: { signal?: AbortSignal },
+  ): { channel: ByteChannel; result: Promise<OutputOf<M>> }
+  close(): void
+}
+
+/** What the engine offers: one handler per method. `signal` aborts when the caller cancels or goes away. */
+export type AgentHandlers = {
+  [M in CallMethod]: (input: ParsedInputOf<M>, signal: AbortSignal) => Promise<OutputOf<M>>
+} & {
+  [M in StreamMethod]: (input: ParsedInputOf<M>, signal: AbortSignal) => AsyncIterable<OutputOf<M>>
+} & {
+  [M in DuplexMethod]: (input: ParsedInputOf<M>, channel: ByteChannel, signal: AbortSignal) => Promise<OutputOf<M>>
+}

@@ -1,0 +1,408 @@
+import { z } from 'zod'
+import {
+  containerIdSchema,
+  containerNameSchema,
+  imageRefSchema,
+  networkNameSchema,
+  projectIdSchema,
+  signalSchema,
+  volumeNameSchema,
+} from './names.ts'
+import { deviceRuleSchema, resourcesSchema, ulimitSchema } from './resources.ts'
+
+export const containerStatuses = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'] as const
+export type ContainerStatus = (typeof containerStatuses)[number]
+
+/**
+ * Which verb is allowed in which status. The engine enforces it and the panel disables buttons by it.
+ * docker: start of a running container answers 304, which is the door's business, not a transition.
+ */
+export const transitions = {
+  start: ['created', 'exited', 'dead'],
+  stop: ['running', 'paused', 'restarting'],
+  kill: ['running', 'paused', 'restarting'],
+  restart: ['created', 'running', 'paused', 'exited', 'restarting', 'dead'],
+  pause: ['running'],
+  unpause: ['paused'],
+  exec: ['running'],
+  update: ['created', 'running', 'paused', 'exited', 'restarting'],
+  rename: ['created', 'running', 'paused', 'exited', 'restarting', 'dead'],
+  remove: ['created', 'exited', 'dead'],
+} as const satisfies Record<string, readonly ContainerStatus[]>
+export type ContainerVerb = keyof typeof transitions
+
+/** True when `verb` may be applied to a container in `status`. */
+export function can(verb: ContainerVerb, status: ContainerStatus): boolean {
+  return (transitions[verb] as readonly ContainerStatus[]).includes(status)
+}
+
+const absolutePath = z
+  .string()
+  .max(4096)
+  .regex(/^\/[^\0]*$/, 'must be an absolute path')
+const propagation = z.enum(['private', 'rprivate', 'slave', 'rslave', 'shared', 'rshared'])
+
+export const mountSchema = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('bind'),
+    source: absolutePath,
+    target: absolutePath,
+    readOnly: z.boolean().default(false),
+    propagation: propagation.default('rprivate'),
+    recursive: z.boolean().default(true),
+    /** `-v` makes a missing source folder, `--mount` does not. */
+    createSource: z.boolean().default(false),
+  }),
+  z.strictObject({
+    type: z.literal('volume'),
+    /** Absent: an anonymous volume, removed with the container by `rm -v`. */
+    source: volumeNameSchema.optional(),
+    target: absolutePath,
+    readOnly: z.boolean().default(false),
+    /** Do not fill an empty volume with what the image has at `target`. */
+    noCopy: z.boolean().default(false),
+  }),
+  z.strictObject({
+    type: z.literal('tmpfs'),
+    target: absolutePath,
+    readOnly: z.boolean().default(false),
+    sizeBytes: z.number().int().positive().optional(),
+    mode: z.number().int().min(0).max(0o7777).optional(),
+  }),
+])
+export type MountSpec = z.infer<typeof mountSchema>
+
+const port = z.number().int().min(1).max(65535)
+export const portSchema = z.strictObject({
+  containerPort: port,
+  protocol: z.enum(['tcp', 'udp']).default('tcp'),
+  /** Absent: all host addresses, IPv4 and IPv6. */
+  hostAddress: z.union([z.ipv4(), z.ipv6()]).optional(),
+  /** Absent: a free port is picked. */
+  hostPort: port.optional(),
+})
+export type PortSpec = z.infer<typeof portSchema>
+
+export const endpointSpecSchema = z.strictObject({
+  network: networkNameSchema,
+  aliases: z
+    .array(z.string().regex(/^[a-zA-Z0-9]([a-zA-Z0-9_.-]{0,62})$/))
+    .max(32)
+    .default([]),
+  ipv4Address: z.ipv4().optional(),
+  ipv6Address: z.ipv6().optional(),
+  macAddress: z
+    .string()
+    .regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i, 'must be a MAC address')
+    .optional(),
+})
+export type EndpointSpec = z.infer<typeof endpointSpecSchema>
+
+/** `bridge`: the endpoints below (none given: the project's default network). */
+export const networkModeSchema = z.union([z.enum(['bridge', 'host', 'none']), z.string().regex(/^container:.+$/)])
+
+export const restartPolicySchema = z.discriminatedUnion('name', [
+  z.strictObject({ name: z.literal('no') }),
+  z.strictObject({ name: z.literal('always') }),
+  z.strictObject({ name: z.literal('unless-stopped') }),
+  z.strictObject({ name: z.literal('on-failure'), maximumRetryCount: z.number().int().nonnegative().default(0) }),
+])
+export type RestartPolicy = z.infer<typeof restartPolicySchema>
+
+const ms = z.number().int().min(1)
+export const healthcheckSchema = z.strictObject({
+  /** ["NONE"], ["CMD", …] or ["CMD-SHELL", line] */
+  test: z.array(z.string()).min(1).max(256),
+  intervalMs: ms.default(30_000),
+  timeoutMs: ms.default(30_000),
+  retries: z.number().int().min(1).default(3),
+  startPeriodMs: z.number().int().nonnegative().default(0),
+  startIntervalMs: ms.default(5_000),
+})
+export type Healthcheck = z.infer<typeof healthcheckSchema>
+
+export const capabilityNames = [
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'DAC_READ_SEARCH',
+  'FOWNER',
+  'FSETID',
+  'KILL',
+  'SETGID',
+  'SETUID',
+  'SETPCAP',
+  'LINUX_IMMUTABLE',
+  'NET_BIND_SERVICE',
+  'NET_BROADCAST',
+  'NET_ADMIN',
+  'NET_RAW',
+  'IPC_LOCK',
+  'IPC_OWNER',
+  'SYS_MODULE',
+  'SYS_RAWIO',
+  'SYS_CHROOT',
+  'SYS_PTRACE',
+  'SYS_PACCT',
+  'SYS_ADMIN',
+  'SYS_BOOT',
+  'SYS_NICE',
+  'SYS_RESOURCE',
+  'SYS_TIME',
+  'SYS_TTY_CONFIG',
+  'MKNOD',
+  'LEASE',
+  'AUDIT_WRITE',
+  'AUDIT_CONTROL',
+  'SETFCAP',
+  'MAC_OVERRIDE',
+  'MAC_ADMIN',
+  'SYSLOG',
+  'WAKE_ALARM',
+  'BLOCK_SUSPEND',
+  'AUDIT_READ',
+  'PERFMON',
+  'BPF',
+  'CHECKPOINT_RESTORE',
+] as const
+const capability = z
+  .string()
+  .transform((s) => s.toUpperCase().replace(/^CAP_/, ''))
+  .pipe(z.enum([...capabilityNames, 'ALL']))
+
+/** What a client asks for; the engine normalises it against image and project, and keeps the result. */
+export const containerSpecSchema = z.strictObject({
+  name: containerNameSchema.optional(),
+  image: imageRefSchema,
+  /** Replaces the image's Cmd. */
+  command: z.array(z.string().max(131_072)).max(4096).optional(),
+  /** Replaces the image's Entrypoint and clears its Cmd; [] clears it. */
+  entrypoint: z.array(z.string().max(131_072)).max(4096).optional(),
+  /** `NAME=value`; comes after the image's. */
+  env: z
+    .array(
+      z
+        .string()
+        .max(131_072)
+        .regex(/^[^=\0]+=[^\0]*$/, 'must be NAME=value'),
+    )
+    .max(4096)
+    .default([]),
+  labels: z.record(z.string().min(1).max(256), z.string().max(4096)).default({}),
+  workingDir: absolutePath.optional(),
+  /** `user[:group]`, names or numbers, resolved in the container's own files. */
+  user: z.string().max(256).optional(),
+  groups: z.array(z.string().max(64)).max(64).default([]),
+  hostname: z
+    .string()
+    .regex(/^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,62})$/, 'must be a host name of at most 63 characters')
+    .optional(),
+  domainname: z.string().max(64).optional(),
+  tty: z.boolean().default(false),
+  openStdin: z.boolean().default(false),
+  stdinOnce: z.boolean().default(false),
+  stopSignal: signalSchema.optional(),
+  stopTimeoutSeconds: z.number().int().min(-1).max(86_400).optional(),
+  restart: restartPolicySchema.default({ name: 'no' }),
+  autoRemove: z.boolean().default(false),
+  init: z.boolean().default(false),
+  healthcheck: healthcheckSchema.optional(),
+  mounts: z.array(mountSchema).max(256).default([]),
+  networkMode: networkModeSchema.default('bridge'),
+  endpoints: z.array(endpointSpecSchema).max(32).default([]),
+  ports: z.array(portSchema).max(1024).default([]),
+  /** Ports the container listens on, e.g. `80/tcp`; documentation and `-P` only. */
+  exposedPorts: z
+    .array(z.string().regex(/^\d{1,5}\/(tcp|udp)$/))
+    .max(1024)
+    .default([]),
+  publishAll: z.boolean().default(false),
+  dns: z
+    .array(z.union([z.ipv4(), z.ipv6()]))
+    .max(8)
+    .default([]),
+  dnsSearch: z.array(z.string().max(253)).max(16).default([]),
+  dnsOptions: z.array(z.string().max(64)).max(16).default([]),
+  /** `name:address`; address may be `host-gateway`. */
+  extraHosts: z
+    .array(
+      z
+        .string()
+        .max(300)
+        .regex(/^[^:\s]+:\S+$/, 'must be name:address'),
+    )
+    .max(256)
+    .default([]),
+  resources: resourcesSchema.default({}),
+  ulimits: z.array(ulimitSchema).max(16).default([]),
+  shmSizeBytes: z.number().int().min(4096).optional(),
+  oomScoreAdj: z.number().int().min(-1000).max(1000).optional(),
+  readonlyRootfs: z.boolean().default(false),
+  privileged: z.boolean().default(false),
+  capAdd: z.array(capability).max(64).default([]),
+  capDrop: z.array(capability).max(64).default([]),
+  /** `default`, `unconfined`, or a profile in docker's JSON format. */
+  seccomp: z
+    .string()
+    .max(1024 * 1024)
+    .default('default'),
+  noNewPrivileges: z.boolean().default(true),
+  /** false: docker's `systempaths=unconfined`. */
+  maskPaths: z.boolean().default(true),
+  devices: z
+    .array(
+      z.strictObject({
+        hostPath: absolutePath,
+        containerPath: absolutePath.optional(),
+        permissions: z
+          .string()
+          .regex(/^[rwm]{1,3}$/)
+          .default('rwm'),
+      }),
+    )
+    .max(64)
+    .default([]),
+  deviceRules: z.array(deviceRuleSchema).max(64).default([]),
+  sysctls: z.record(z.string().regex(/^[a-z0-9_./-]+$/i), z.string().max(256)).default({}),
+  userns: z.enum(['project', 'host']).default('project'),
+  pidMode: z.union([z.enum(['private', 'host']), z.string().regex(/^container:.+$/)]).default('private'),
+  ipcMode: z.union([z.enum(['private', 'shareable', 'host', 'none']), z.string().regex(/^container:.+$/)]).default('private'),
+  utsMode: z.enum(['private', 'host']).default('private'),
+  cgroupnsMode: z.enum(['private', 'host']).default('private'),
+  log: z
+    .strictObject({
+      driver: z.enum(['json-file', 'none']).default('json-file'),
+      maxSizeBytes: z
+        .number()
+        .int()
+        .min(4096)
+        .default(10 * 1024 * 1024),
+      maxFiles: z.number().int().min(1).max(100).default(3),
+    })
+    .prefault({}),
+})
+export type ContainerSpec = z.output<typeof containerSpecSchema>
+export type ContainerSpecInput = z.input<typeof containerSpecSchema>
+
+export const healthSchema = z.object({
+  status: z.enum(['none', 'starting', 'healthy', 'unhealthy']),
+  failingStreak: z.number().int(),
+  log: z.array(z.object({ start: z.string(), end: z.string(), exitCode: z.number().int(), output: z.string() })),
+})
+
+/** Times are RFC 3339 with nanoseconds where the kernel gave them; '' means never. */
+export const containerStateSchema = z.object({
+  status: z.enum(containerStatuses),
+  pid: z.number().int(),
+  exitCode: z.number().int(),
+  /** Why the last start failed, in words, or ''. */
+  error: z.string(),
+  oomKilled: z.boolean(),
+  startedAt: z.string(),
+  finishedAt: z.string(),
+  restartCount: z.number().int(),
+  health: healthSchema.optional(),
+})
+export type ContainerState = z.infer<typeof containerStateSchema>
+
+export const publishedPortSchema = z.object({
+  containerPort: z.number().int(),
+  protocol: z.enum(['tcp', 'udp']),
+  hostAddress: z.string(),
+  hostPort: z.number().int(),
+})
+export type PublishedPort = z.infer<typeof publishedPortSchema>
+
+export const endpointSchema = z.object({
+  networkId: z.string(),
+  network: z.string(),
+  aliases: z.array(z.string()),
+  macAddress: z.string(),
+  ipv4Address: z.string(),
+  ipv4PrefixLength: z.number().int(),
+  ipv4Gateway: z.string(),
+  ipv6Address: z.string(),
+  ipv6PrefixLength: z.number().int(),
+  ipv6Gateway: z.string(),
+})
+export type Endpoint = z.infer<typeof endpointSchema>
+
+export const containerSummarySchema = z.object({
+  id: containerIdSchema,
+  name: z.string(),
+  projectId: projectIdSchema,
+  image: z.string(),
+  imageId: z.string(),
+  command: z.array(z.string()),
+  labels: z.record(z.string(), z.string()),
+  createdAt: z.string(),
+  state: containerStateSchema,
+  ports: z.array(publishedPortSchema),
+  networks: z.array(z.string()),
+  mounts: z.array(z.string()),
+  resources: resourcesSchema,
+  restart: restartPolicySchema,
+})
+export type ContainerSummary = z.infer<typeof containerSummarySchema>
+
+/** One finished step of a start: microseconds since the request reached the launcher. */
+export const startStepSchema = z.object({ step: z.string(), startUs: z.number(), endUs: z.number() })
+export type StartStep = z.infer<typeof startStepSchema>
+
+export const containerInspectSchema = containerSummarySchema.extend({
+  spec: containerSpecSchema,
+  /** What runs: entrypoint and command after the image's defaults are applied. */
+  args: z.array(z.string()),
+  resolvedMounts: z.array(
+    z.object({
+      type: z.string(),
+      name: z.string().optional(),
+      source: z.string(),
+      target: z.string(),
+      readOnly: z.boolean(),
+      propagation: z.string().optional(),
+    }),
+  ),
+  endpoints: z.array(endpointSchema),
+  /** Host uid/gid that container root is; 0 with `userns: host`. */
+  idBase: z.number().int(),
+  logPath: z.string(),
+  cgroupPath: z.string(),
+  storageDriver: z.string(),
+  sizeRwBytes: z.number().int().optional(),
+  lastStart: z.object({ totalUs: z.number(), steps: z.array(startStepSchema) }).optional(),
+  warnings: z.array(z.string()),
+})
+export type ContainerInspect = z.infer<typeof containerInspectSchema>
+
+export const execSpecSchema = z.strictObject({
+  command: z.array(z.string().max(131_072)).min(1).max(4096),
+  env: z.array(z.string().max(131_072)).max(4096).default([]),
+  workingDir: absolutePath.optional(),
+  user: z.string().max(256).optional(),
+  tty: z.boolean().default(false),
+  openStdin: z.boolean().default(false),
+  privileged: z.boolean().default(false),
+  detachKeys: z.string().max(64).optional(),
+  /** A terminal session outlives its viewers and can be reattached; a plain exec ends with its stream. */
+  persistent: z.boolean().default(false),
+  columns: z.number().int().min(1).max(1000).optional(),
+  rows: z.number().int().min(1).max(1000).optional(),
+})
+export type ExecSpec = z.output<typeof execSpecSchema>
+export type ExecSpecInput = z.input<typeof execSpecSchema>
+
+export const execInspectSchema = z.object({
+  id: z.string(),
+  containerId: containerIdSchema,
+  spec: execSpecSchema,
+  running: z.boolean(),
+  pid: z.number().int(),
+  exitCode: z.number().int().nullable(),
+  startedAt: z.string(),
+  finishedAt: z.string(),
+})
+export type ExecInspect = z.infer<typeof execInspectSchema>
+
+/** What `update` may change on a running container. */
+export const containerUpdateSchema = z.strictObject({ resources: resourcesSchema.default({}), restart: restartPolicySchema.optional() })
+export type ContainerUpdate = z.output<typeof containerUpdateSchema>

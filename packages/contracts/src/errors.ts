@@ -1,0 +1,79 @@
+import { z } from 'zod'
+
+/** Every way a request can fail. Each front door renders all of them, so a new code does not compile until every door knows it. */
+export const errorCodes = [
+  'not_found',
+  'already_exists',
+  'invalid_input',
+  'wrong_state',
+  'unauthenticated',
+  'forbidden',
+  'quota_exceeded',
+  'rate_limited',
+  'unavailable',
+  'timeout',
+  'cancelled',
+  'unsupported',
+  'no_space',
+  'internal',
+] as const
+export type ErrorCode = (typeof errorCodes)[number]
+
+/** What a person needs to mend the request: which field, what it was, what is allowed. All parts are safe to show. */
+export const errorDetailSchema = z.object({
+  /** Path of the offending field in the request, e.g. `resources.memoryBytes`. */
+  field: z.string().optional(),
+  /** The value that was refused, as text. */
+  value: z.string().optional(),
+  /** The limit it met, as text with its unit. */
+  limit: z.string().optional(),
+  /** How much of the limit is used already. */
+  used: z.string().optional(),
+  /** How much was asked for. */
+  asked: z.string().optional(),
+  /** What the person can do now. */
+  remedy: z.string().optional(),
+  /** The step of a plan that failed, e.g. `mount /proc`. */
+  step: z.string().optional(),
+  /** errno name, e.g. `ENOSPC`. */
+  errno: z.string().optional(),
+})
+export type ErrorDetail = z.infer<typeof errorDetailSchema>
+
+export const wireErrorSchema = z.object({
+  code: z.enum(errorCodes),
+  message: z.string(),
+  detail: errorDetailSchema.optional(),
+})
+export type WireError = z.infer<typeof wireErrorSchema>
+
+/**
+ * The one error class. `message` is public: lower case, no full stop, names the thing and the value.
+ * `cause` is for the log only and never crosses a wire.
+ */
+export class GantryError extends Error {
+  readonly code: ErrorCode
+  readonly detail: ErrorDetail
+  constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}, options?: { cause?: unknown }) {
+    super(message, options)
+    this.name = 'GantryError'
+    this.code = code
+    this.detail = detail
+  }
+
+  toWire(): WireError {
+    return { code: this.code, message: this.message, detail: this.detail }
+  }
+
+  static fromWire(wire: WireError): GantryError {
+    return new GantryError(wire.code, wire.message, wire.detail)
+  }
+}
+
+/** Turns a zod failure into `invalid_input` naming the first offending field. */
+export function invalidInput(error: z.ZodError): GantryError {
+  const issue = error.issues[0]
+  const field = issue?.path.map(String).join('.') ?? ''
+  const message = issue ? (field ? `${field}: ${issue.message}` : issue.message) : 'invalid input'
+  return new GantryError('invalid_input', message, { field })
+}
