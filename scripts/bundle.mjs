@@ -1,0 +1,62 @@
+/**
+ * Bundles one process to `<its folder>/dist/main.js`: `node scripts/bundle.mjs agent|gateway|cli [--watch]`.
+ * Our own packages are TypeScript sources and go into the bundle; what has native parts or must be one copy stays outside.
+ */
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build, context } from 'esbuild'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const processes = { agent: 'packages/agent', gateway: 'apps/gateway', cli: 'apps/cli' }
+
+/** Loaded from node_modules at run time: native add-ons, and Next with its React, which finds its own files by path. */
+const external = [
+  'koffi',
+  'node-pty',
+  'better-sqlite3',
+  '@prisma/*',
+  '@node-rs/argon2',
+  'next',
+  'next/*',
+  'react',
+  'react/*',
+  'react-dom',
+  'react-dom/*',
+  'ws',
+]
+
+/** Bundled CommonJS packages call `require` for node's own modules; an ES module has none. */
+const requireBanner = "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);"
+
+function options(name) {
+  const folder = join(root, processes[name])
+  const entry = (file) => join(folder, 'src', file)
+  return {
+    // Further programs of the same package (a database migration, an audit check) are bundled beside main.
+    entryPoints: [entry('main.ts'), ...['migrate.ts', 'audit-verify.ts'].map(entry).filter((file) => existsSync(file))],
+    outdir: join(folder, 'dist'),
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    sourcemap: true,
+    external,
+    banner: { js: requireBanner },
+    logLevel: 'warning',
+    // Names of our error classes travel in logs.
+    keepNames: true,
+  }
+}
+
+const [name, ...flags] = process.argv.slice(2)
+if (!(name in processes)) {
+  console.error(`bundle: unknown process ${name ?? ''}; one of ${Object.keys(processes).join(', ')}`)
+  process.exit(2)
+}
+if (flags.includes('--watch')) {
+  const watching = await context(options(name))
+  await watching.watch()
+} else {
+  await build(options(name))
+}
