@@ -1,0 +1,259 @@
+/* Links: bridges, veth pairs, their settings. rtnetlink(7), include/uapi/linux/if_link.h. */
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "net.h"
+
+static bool parse_mac(struct op_ctx *ctx, const char *text, unsigned char mac[6])
+{
+	char rest;
+	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5], &rest) == 6)
+		return true;
+	(void)op_fail(ctx, EINVAL, "mac address %s", text);
+	return false;
+}
+
+static bool valid_name(struct op_ctx *ctx, const char *name)
+{
+	if (name[0] && strlen(name) < IFNAMSIZ)
+		return true;
+	(void)op_fail(ctx, EINVAL, "link name '%s' must have 1 to 15 bytes", name);
+	return false;
+}
+
+/* net.bridge NAME MAC MTU */
+int net_bridge(struct op_ctx *ctx, char **args, int n)
+{
+	(void)n;
+	unsigned char mac[6];
+	long long mtu;
+	if (!valid_name(ctx, args[0]) || !parse_mac(ctx, args[1], mac) || !op_number(ctx, "mtu", args[2], 68, 65535, &mtu))
+		return -1;
+	fd_auto int fd = net_socket(ctx, "host", NETLINK_ROUTE);
+	if (fd < 0)
+		return -1;
+	struct nl_message *message = net_message();
+	(void)nl_begin(message, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sizeof(struct ifinfomsg));
+	nl_put_text(message, IFLA_IFNAME, args[0]);
+	/* A fixed address: a bridge without one takes the lowest of its ports and changes it whenever containers come and go. */
+	nl_put(message, IFLA_ADDRESS, mac, sizeof mac);
+	nl_put_u32(message, IFLA_MTU, (uint32_t)mtu);
+	const size_t info = nl_nest(message, IFLA_LINKINFO);
+	nl_put_text(message, IFLA_INFO_KIND, "bridge");
+	const size_t data = nl_nest(message, IFLA_INFO_DATA);
+	nl_put_u32(message, IFLA_BR_STP_STATE, 0);
+	/* One subnet, no queriers: snooping would only cost timers. */
+	nl_put_u8(message, IFLA_BR_MCAST_SNOOPING, 0);
+	nl_nest_end(message, data);
+	nl_nest_end(message, info);
+	struct nl_error error;
+	if (nl_talk(fd, message, 1, &error) < 0 && error.number != EEXIST)
+		return net_refused(ctx, &error, "make bridge", args[0]);
+	return 0;
+}
+
+static void put_veth_peer(struct nl_message *message, const char *peer, int peer_ns, const unsigned char mac[6], uint32_t mtu)
+{
+	const size_t info = nl_nest(message, IFLA_LINKINFO);
+	nl_put_text(message, IFLA_INFO_KIND, "veth");
+	const size_t data = nl_nest(message, IFLA_INFO_DATA);
+	const size_t nest = nl_nest(message, VETH_INFO_PEER);
+	/* The peer's attributes come behind a struct ifinfomsg of its own (drivers/net/veth.c, veth_newlink). */
+	nl_put_raw(message, sizeof(struct ifinfomsg));
+	nl_put_text(message, IFLA_IFNAME, peer);
+	nl_put(message, IFLA_ADDRESS, mac, 6);
+	nl_put_u32(message, IFLA_MTU, mtu);
+	nl_put_u32(message, IFLA_NET_NS_FD, (uint32_t)peer_ns);
+	nl_nest_end(message, nest);
+	nl_nest_end(message, data);
+	nl_nest_end(message, info);
+}
+
+static int make_veth(struct op_ctx *ctx, int fd, char **args, const unsigned char mac[6], uint32_t mtu)
+{
+	fd_auto int peer_ns = op_netns(ctx, args[0]);
+	if (peer_ns < 0)
+		return -1;
+	unsigned master = 0;
+	if (strcmp(args[3], "-") != 0 && (master = net_index(ctx, fd, args[3])) == 0)
+		return op_fail(ctx, ENODEV, "find bridge %s", args[3]);
+	struct nl_message *message = net_message();
+	(void)nl_begin(message, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sizeof(struct ifinfomsg));
+	nl_put_text(message, IFLA_IFNAME, args[2]);
+	nl_put_u32(message, IFLA_MTU, mtu);
+	if (master)
+		nl_put_u32(message, IFLA_MASTER, master);
+	put_veth_peer(message, args[1], peer_ns, mac, mtu);
+	struct nl_error error;
+	if (nl_talk(fd, message, 1, &error) < 0)
+		return net_refused(ctx, &error, "make veth", args[2]);
+	return 0;
+}
+
+/* net.veth WHERE PEER HOST BRIDGE MTU MAC LABEL */
+int net_veth(struct op_ctx *ctx, char **args, int n)
+{
+	(void)n;
+	unsigned char mac[6];
+	long long mtu;
+	if (!valid_name(ctx, args[1]) || !valid_name(ctx, args[2]))
+		return -1;
+	if (!op_number(ctx, "mtu", args[4], 68, 65535, &mtu) || !parse_mac(ctx, args[5], mac))
+		return -1;
+	fd_auto int fd = net_socket(ctx, "host", NETLINK_ROUTE);
+	if (fd < 0 || make_veth(ctx, fd, args, mac, (uint32_t)mtu) < 0)
+		return -1;
+	if (!args[6][0])
+		return 0;
+	/* The label (alias) is refused at creation by kernels before 5.x: a message of its own. */
+	struct nl_message *message = net_message();
+	(void)nl_begin(message, RTM_SETLINK, NLM_F_ACK, sizeof(struct ifinfomsg));
+	nl_put_text(message, IFLA_IFNAME, args[2]);
+	nl_put(message, IFLA_IFALIAS, args[6], strlen(args[6]));
+	struct nl_error error;
+	if (nl_talk(fd, message, 1, &error) < 0)
+		return net_refused(ctx, &error, "label link", args[2]);
+	return 0;
+}
+
+/* What net.set collects before it can build the message: bridge port settings need a nest of their own. */
+struct link_settings {
+	bool port;
+	int isolated, learning, hairpin; /* -1: leave alone */
+};
+
+static int put_flag(struct op_ctx *ctx, const char *key, const char *value, int *out)
+{
+	long long number;
+	if (!op_number(ctx, key, value, 0, 1, &number))
+		return -1;
+	*out = (int)number;
+	return 0;
+}
+
+static int put_setting(struct op_ctx *ctx, struct nl_message *message, struct ifinfomsg *info, struct link_settings *settings,
+	unsigned master, const char *key, const char *value)
+{
+	unsigned char mac[6];
+	long long number;
+	int up;
+	if (strcmp(key, "up") == 0) {
+		if (put_flag(ctx, key, value, &up) < 0)
+			return -1;
+		info->ifi_change |= IFF_UP;
+		info->ifi_flags |= up ? IFF_UP : 0;
+	} else if (strcmp(key, "mtu") == 0) {
+		if (!op_number(ctx, key, value, 68, 65535, &number))
+			return -1;
+		nl_put_u32(message, IFLA_MTU, (uint32_t)number);
+	} else if (strcmp(key, "master") == 0) {
+		nl_put_u32(message, IFLA_MASTER, master);
+	} else if (strcmp(key, "mac") == 0) {
+		if (!parse_mac(ctx, value, mac))
+			return -1;
+		nl_put(message, IFLA_ADDRESS, mac, sizeof mac);
+	} else if (strcmp(key, "name") == 0) {
+		if (!valid_name(ctx, value))
+			return -1;
+		nl_put_text(message, IFLA_IFNAME, value);
+	} else if (strcmp(key, "label") == 0) {
+		nl_put(message, IFLA_IFALIAS, value, strlen(value));
+	} else {
+		int *flag = strcmp(key, "isolated") == 0 ? &settings->isolated
+			: strcmp(key, "learning") == 0   ? &settings->learning
+			: strcmp(key, "hairpin") == 0    ? &settings->hairpin
+							 : NULL;
+		if (!flag)
+			return op_fail(ctx, EINVAL, "link setting %s", key);
+		settings->port = true;
+		return put_flag(ctx, key, value, flag);
+	}
+	return 0;
+}
+
+static void put_port(struct nl_message *message, const struct link_settings *settings)
+{
+	const size_t protinfo = nl_nest(message, IFLA_PROTINFO);
+	if (settings->isolated >= 0)
+		nl_put_u8(message, IFLA_BRPORT_ISOLATED, (uint8_t)settings->isolated);
+	if (settings->learning >= 0)
+		nl_put_u8(message, IFLA_BRPORT_LEARNING, (uint8_t)settings->learning);
+	if (settings->hairpin >= 0)
+		nl_put_u8(message, IFLA_BRPORT_MODE, (uint8_t)settings->hairpin);
+	nl_nest_end(message, protinfo);
+}
+
+static int set_port(struct op_ctx *ctx, int fd, unsigned index, const char *name, const struct link_settings *settings)
+{
+	struct nl_message *message = net_message();
+	struct ifinfomsg *info = nl_begin(message, RTM_SETLINK, NLM_F_ACK, sizeof *info);
+	info->ifi_family = AF_BRIDGE;
+	info->ifi_index = (int)index;
+	put_port(message, settings);
+	struct nl_error error;
+	if (nl_talk(fd, message, 1, &error) < 0)
+		return net_refused(ctx, &error, "set bridge port", name);
+	return 0;
+}
+
+/* net.set WHERE NAME KEY VALUE [KEY VALUE]... */
+int net_set(struct op_ctx *ctx, char **args, int n)
+{
+	if (n % 2 != 0)
+		return op_fail(ctx, EINVAL, "setting without a value for link %s", args[1]);
+	fd_auto int fd = net_socket(ctx, args[0], NETLINK_ROUTE);
+	if (fd < 0)
+		return -1;
+	unsigned master = 0;
+	for (int i = 2; i < n; i += 2)
+		if (strcmp(args[i], "master") == 0 && strcmp(args[i + 1], "-") != 0 && !(master = net_index(ctx, fd, args[i + 1])))
+			return op_fail(ctx, ENODEV, "find bridge %s", args[i + 1]);
+	const unsigned index = net_index(ctx, fd, args[1]);
+	if (!index)
+		return op_fail(ctx, ENODEV, "find link %s", args[1]);
+	struct link_settings settings = {.isolated = -1, .learning = -1, .hairpin = -1};
+	struct nl_message *message = net_message();
+	struct ifinfomsg *info = nl_begin(message, RTM_SETLINK, NLM_F_ACK, sizeof *info);
+	const size_t empty = message->length;
+	info->ifi_index = (int)index;
+	for (int i = 2; i < n; i += 2)
+		if (put_setting(ctx, message, info, &settings, master, args[i], args[i + 1]) < 0)
+			return -1;
+	struct nl_error error;
+	if ((message->length > empty || info->ifi_change) && nl_talk(fd, message, 1, &error) < 0)
+		return net_refused(ctx, &error, "set link", args[1]);
+	return settings.port ? set_port(ctx, fd, index, args[1], &settings) : 0;
+}
+
+static int delete_link(struct op_ctx *ctx, char **args, bool must_exist)
+{
+	if (!valid_name(ctx, args[1]))
+		return -1;
+	fd_auto int fd = net_socket(ctx, args[0], NETLINK_ROUTE);
+	if (fd < 0)
+		return -1;
+	struct nl_message *message = net_message();
+	(void)nl_begin(message, RTM_DELLINK, NLM_F_ACK, sizeof(struct ifinfomsg));
+	nl_put_text(message, IFLA_IFNAME, args[1]);
+	struct nl_error error;
+	if (nl_talk(fd, message, 1, &error) < 0 && (must_exist || error.number != ENODEV))
+		return net_refused(ctx, &error, "remove link", args[1]);
+	return 0;
+}
+
+int net_delete(struct op_ctx *ctx, char **args, int n)
+{
+	(void)n;
+	return delete_link(ctx, args, true);
+}
+
+int net_delete_if_there(struct op_ctx *ctx, char **args, int n)
+{
+	(void)n;
+	return delete_link(ctx, args, false);
+}
