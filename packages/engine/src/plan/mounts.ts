@@ -1,0 +1,99 @@
+import { containerDefaults, type ContainerSpec, type Op } from '@gantry/contracts'
+import type { ResolvedMount } from '../ports.ts'
+import { sharesHostName } from './namespaces.ts'
+import { pathOps } from './paths.ts'
+import type { StartInput } from './plan.ts'
+import { initPath } from './process.ts'
+
+/** Every container's /dev has these, as bind mounts of the host's nodes: a user namespace may not make nodes. */
+export const deviceNodes = ['null', 'zero', 'full', 'random', 'urandom', 'tty'] as const
+const links: readonly (readonly [target: string, link: string])[] = [
+  ['/proc/self/fd', '/dev/fd'],
+  ['/proc/self/fd/0', '/dev/stdin'],
+  ['/proc/self/fd/1', '/dev/stdout'],
+  ['/proc/self/fd/2', '/dev/stderr'],
+  ['/proc/kcore', '/dev/core'],
+  ['pts/ptmx', '/dev/ptmx'],
+]
+
+/** The container's file system from the root up; the process ends in it by pivot_root. */
+export function rootfsOps(input: StartInput): Op[] {
+  const { spec } = input
+  const propagation = rootPropagation(input.mounts)
+  return [
+    ['propagation', propagation],
+    ['overlay', input.rootfs.upperDir, input.rootfs.workDir, ...input.rootfs.lowerDirs],
+    ['proc', '/proc'],
+    ...devOps(spec),
+    ['sysfs', '/sys', spec.privileged ? 'rw' : 'ro'],
+    ['cgroup', '/sys/fs/cgroup', spec.privileged ? 'rw' : 'ro'],
+    ...fileOps(input),
+    ...[...input.mounts].sort(byDepth).map(mountOp),
+    ...spec.devices.map((device): Op => ['device', device.hostPath, device.containerPath ?? device.hostPath]),
+    ...(spec.init ? [['bind', `${input.nativeDir}/gantry-init`, initPath, 'ro'] as Op] : []),
+    ...(spec.tty ? [['console', '/dev/console'] as Op] : []),
+    ...Object.entries(spec.sysctls).map(([name, value]): Op => ['sysctl', name, value]),
+    ...pathOps(spec),
+    ...(sharesHostName(spec) ? [] : [['hostname', spec.hostname ?? input.containerId.slice(0, 12)] as Op]),
+    ...(sharesHostName(spec) || !spec.domainname ? [] : [['domainname', spec.domainname] as Op]),
+    ...(spec.readonlyRootfs ? [['rootfs.readonly'] as Op] : []),
+    ['pivot', propagation],
+  ]
+}
+
+function devOps(spec: ContainerSpec): Op[] {
+  const shmSize = spec.shmSizeBytes ?? containerDefaults.shmSizeBytes
+  const ops: Op[] = [
+    ['tmpfs', '/dev', 'nosuid,noexec', 'mode=755,size=65536k'],
+    spec.privileged ? ['devices.all', '/dev'] : ['devices', '/dev', ...deviceNodes],
+    ['devpts', '/dev/pts'],
+    ...links.map(([target, link]): Op => ['symlink', target, link]),
+  ]
+  if (spec.ipcMode === 'host') {
+    ops.push(
+      ['bind', '/dev/mqueue', '/dev/mqueue', 'nosuid,nodev,noexec,optional'],
+      ['bind', '/dev/shm', '/dev/shm', 'nosuid,nodev,noexec'],
+    )
+  } else {
+    ops.push(['mqueue', '/dev/mqueue'])
+    if (spec.ipcMode !== 'none') ops.push(['tmpfs', '/dev/shm', 'nosuid,nodev,noexec', `mode=1777,size=${shmSize}`])
+  }
+  return ops
+}
+
+/** Our own files over the image's; a mount of the user's at the same place comes later and wins. */
+function fileOps({ files }: StartInput): Op[] {
+  const pairs = [
+    [files.resolvConf, '/etc/resolv.conf'],
+    [files.hostname, '/etc/hostname'],
+    [files.hosts, '/etc/hosts'],
+  ] as const
+  return pairs.flatMap(([source, target]): Op[] => (source === null ? [] : [['bind', source, target, 'idmap']]))
+}
+
+function mountOp(mount: ResolvedMount): Op {
+  const access = mount.readOnly ? ['ro'] : []
+  if (mount.type === 'tmpfs') {
+    const mode = (mount.tmpfs?.mode ?? 0o1777).toString(8)
+    const size = mount.tmpfs?.sizeBytes === undefined ? '' : `,size=${mount.tmpfs.sizeBytes}`
+    return ['tmpfs', mount.target, ['nosuid', 'nodev', 'noexec', ...access].join(','), `mode=${mode}${size}`]
+  }
+  const flags = [...access, 'idmap', ...(mount.recursive ? ['rec'] : [])]
+  const propagation = mount.propagation === '' || mount.propagation === 'rprivate' ? [] : [mount.propagation]
+  return ['bind', mount.source, mount.target, [...flags, ...propagation].join(',')]
+}
+
+/** Parents before what lies below them; equal depth keeps the order asked for. */
+function byDepth(a: ResolvedMount, b: ResolvedMount): number {
+  return depth(a.target) - depth(b.target)
+}
+
+function depth(target: string): number {
+  return target.split('/').filter((part) => part !== '').length
+}
+
+/** A shared or slave bind mount needs a root that lets propagation through (mount_namespaces(7)). */
+function rootPropagation(mounts: readonly ResolvedMount[]): string {
+  if (mounts.some((mount) => mount.propagation.endsWith('shared'))) return 'shared'
+  return mounts.some((mount) => mount.propagation.endsWith('slave')) ? 'slave' : 'private'
+}
