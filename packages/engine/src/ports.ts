@@ -26,8 +26,11 @@ export interface EngineConfig {
 export interface ImageStore {
   /** Finds a local image as seen from a project (its own names first, then the system project's). Throws `not_found`. */
   resolve(projectId: string, reference: string): Promise<ResolvedImage>
-  /** A container pins its image while it exists. */
-  addUser(imageId: string, containerId: string): Promise<void>
+  /**
+   * A container pins its image while it exists. Pins live in memory: at agent start the engine adds those of every container it
+   * knows, before it serves `image.remove` or `image.prune`.
+   */
+  addUser(imageId: string, containerId: string, projectId?: string): Promise<void>
   removeUser(containerId: string): Promise<void>
 }
 export interface ResolvedImage {
@@ -53,6 +56,7 @@ export interface Snapshotter {
   diff(containerId: string): Promise<{ kind: 'modified' | 'added' | 'deleted'; path: string }[]>
   /** Runs `use` with a path under which the container's files can be read by host root (for copy-up and passwd lookups), read-only. */
   withLowerView<T>(layers: readonly string[], use: (lowerDirs: readonly string[]) => Promise<T>): Promise<T>
+  /** Containers that have a writable layer; one that the engine does not know is an orphan to `remove`. */
   list(): Promise<string[]>
 }
 export interface RootfsSource {
@@ -77,6 +81,11 @@ export interface VolumeStore {
   }): Promise<ResolvedMount[]>
   /** Forgets the container's pins; with `removeAnonymous` removes the anonymous volumes it made. */
   release(containerId: string, removeAnonymous: boolean): Promise<void>
+  /**
+   * For a mount with `copyUp`: fills the volume, while it is empty and was never filled, with what the image has at `target`
+   * (owners, modes, xattrs, hard links kept). Does nothing when the image has no folder there. Called before each start.
+   */
+  fill(request: { projectId: string; name: string; target: string; lowerDirs: readonly string[] }): Promise<void>
 }
 export interface ResolvedMount {
   readonly type: 'bind' | 'volume' | 'tmpfs'

@@ -1,0 +1,205 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { type FileHandle, open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable, Writable } from 'node:stream'
+import { promisify } from 'node:util'
+import { GantryError } from '@gantry/contracts'
+
+/** Bounds of one tar stream; what exceeds them is refused while it is being read. */
+export interface UnpackLimits {
+  /** Bytes of the uncompressed stream, and of the files in it. */
+  readonly maxBytes: number
+  /** Uncompressed by compressed bytes, looked at from 64 MiB on. */
+  readonly maxRatio: number
+  readonly maxEntries: number
+  /** Bytes of the file system that must stay free. */
+  readonly reserveBytes: number
+}
+
+export interface UnpackedLayer {
+  /** sha256 of the uncompressed tar. */
+  readonly diffId: string
+  /** sha256 of the stream as it was given. */
+  readonly digest: string
+  readonly tarBytes: number
+  /** Bytes of the files written. */
+  readonly fileBytes: number
+  readonly entries: number
+  /** Device nodes and sockets of the layer that were left out: containers get their own /dev. */
+  readonly skipped: number
+}
+
+/** One member of an image archive: files lie in the target folder under `stored`; links only name another member. */
+export type ArchiveMember =
+  | { readonly kind: 'file'; readonly path: string; readonly stored: string; readonly size: number; readonly digest: string }
+  | { readonly kind: 'link'; readonly path: string; readonly target: string }
+
+export interface StreamOptions {
+  readonly limits: UnpackLimits
+  readonly signal?: AbortSignal
+  /** Called about every 4 MiB with the bytes of the given (compressed) stream consumed so far. */
+  readonly onProgress?: (bytes: number) => void
+}
+
+/** The native unpacker: each call is one confined process that sees nothing but its target folder. */
+export interface Unpacker {
+  /** Writes a layer (plain, gzip, zstd, xz or bzip2 tar) into the empty folder `target` and syncs the file system. */
+  layer(blobPath: string, target: string, options: StreamOptions): Promise<UnpackedLayer>
+  /** Splits an image archive into its files, numbered in `target`; `onMember` is called as each one is complete. */
+  archive(input: AsyncIterable<Uint8Array>, target: string, options: StreamOptions & { onMember: (member: ArchiveMember) => void }): Promise<void>
+  /**
+   * Copies the folder `path` of the stacked `lowerDirs` (topmost first) into the empty folder `target`.
+   * False: the layers have no folder there.
+   */
+  copy(lowerDirs: readonly string[], path: string, target: string): Promise<boolean>
+}
+
+/** Makes the unpacker of `<nativeDir>/gantry-unpack`. Loading an image is no hot path, so a process is spawned from here. */
+export function createUnpacker(options: { nativeDir: string }): Unpacker {
+  const program = join(options.nativeDir, 'gantry-unpack')
+  return {
+    layer: (blobPath, target, stream) => unpackLayer(program, { blobPath, target, stream }),
+    archive: (input, target, stream) => splitArchive(program, { input, target, stream }),
+    copy: async (lowerDirs, path, target) => {
+      const [last] = await run(spawnUnpack(program, ['copy', target, path, ...lowerDirs], 'ignore'), {})
+      return last?.['copied'] === true
+    },
+  }
+}
+
+type Report = Record<string, unknown>
+
+async function unpackLayer(program: string, job: { blobPath: string; target: string; stream: StreamOptions }): Promise<UnpackedLayer> {
+  const blob = await open(job.blobPath, 'r')
+  try {
+    const child = spawnUnpack(program, ['layer', job.target, ...limitArguments(job.stream.limits)], blob)
+    const [done] = await run(child, { signal: job.stream.signal, onReport: progressOnly(job.stream) })
+    return {
+      diffId: `sha256:${done?.['diffId']}`,
+      digest: `sha256:${done?.['digest']}`,
+      tarBytes: Number(done?.['tarBytes']),
+      fileBytes: Number(done?.['fileBytes']),
+      entries: Number(done?.['entries']),
+      skipped: Number(done?.['skipped']),
+    }
+  } finally {
+    await blob.close()
+  }
+}
+
+async function splitArchive(
+  program: string,
+  job: {
+    input: AsyncIterable<Uint8Array>
+    target: string
+    stream: StreamOptions & { onMember: (member: ArchiveMember) => void }
+  },
+): Promise<void> {
+  const child = spawnUnpack(program, ['archive', job.target, ...limitArguments(job.stream.limits)], 'pipe')
+  const progress = progressOnly(job.stream)
+  const onReport = (report: Report) => {
+    if (report['event'] === 'file') job.stream.onMember(fileMember(report))
+    else if (report['event'] === 'link') job.stream.onMember({ kind: 'link', path: String(report['path']), target: String(report['target']) })
+    else progress(report)
+  }
+  const stdin = child.stdin
+  if (!stdin) throw new GantryError('internal', 'gantry-unpack has no standard input')
+  const feeding = feed(job.input, stdin)
+  const outcome = run(child, { signal: job.stream.signal, onReport })
+  // The child's own words come first: when it refuses the archive, feeding it fails too, with nothing but EPIPE.
+  const [ran, fed] = await Promise.allSettled([outcome, feeding])
+  if (ran.status === 'rejected') throw fed.status === 'rejected' && !isPipeError(fed.reason) ? fed.reason : ran.reason
+  if (fed.status === 'rejected' && !isPipeError(fed.reason)) throw fed.reason
+}
+
+function fileMember(report: Report): ArchiveMember {
+  return {
+    kind: 'file',
+    path: String(report['path']),
+    stored: String(report['stored']),
+    size: Number(report['size']),
+    digest: `sha256:${report['digest']}`,
+  }
+}
+
+const limitArguments = (limits: UnpackLimits) =>
+  [limits.maxBytes, limits.maxRatio, limits.maxEntries, limits.reserveBytes].map((limit) => String(Math.floor(limit)))
+
+const progressOnly = (stream: StreamOptions) => (report: Report) => {
+  if (report['event'] === 'progress') stream.onProgress?.(Number(report['bytes']))
+}
+
+function spawnUnpack(program: string, args: readonly string[], input: FileHandle | 'pipe' | 'ignore'): ChildProcess {
+  const stdin = typeof input === 'string' ? input : input.fd
+  return spawn(program, args, { stdio: [stdin, 'ignore', 'pipe', 'pipe'], env: {}, cwd: '/' })
+}
+
+/** Waits for the end of the process and of its reports; the last report is `done` or an error. */
+async function run(child: ChildProcess, options: { signal?: AbortSignal | undefined; onReport?: (report: Report) => void }): Promise<Report[]> {
+  const abort = () => child.kill('SIGKILL')
+  if (options.signal?.aborted) abort()
+  options.signal?.addEventListener('abort', abort, { once: true })
+  try {
+    const stderr = text(child.stderr as Readable)
+    const last: Report[] = []
+    const reading = (async () => {
+      for await (const line of createInterface({ input: child.stdio[3] as Readable })) {
+        const report = JSON.parse(line) as Report
+        if (report['event'] === 'done' || report['event'] === 'error') last.push(report)
+        else options.onReport?.(report)
+      }
+    })()
+    const [code, signal] = (await once(child, 'close')) as [number | null, string | null]
+    await reading
+    if (options.signal?.aborted) throw new GantryError('cancelled', 'unpacking was cancelled', {}, { cause: options.signal.reason })
+    const failure = last.find((report) => report['event'] === 'error')
+    if (failure) throw unpackError(failure)
+    if (code !== 0 || last.length === 0) {
+      throw new GantryError('internal', `the unpacker ended without a result (${signal ?? `code ${code}`})`, {}, { cause: await stderr })
+    }
+    return last
+  } finally {
+    options.signal?.removeEventListener('abort', abort)
+  }
+}
+
+async function text(stream: Readable): Promise<string> {
+  let all = ''
+  for await (const chunk of stream) if (all.length < 8192) all += String(chunk)
+  return all
+}
+
+async function feed(input: AsyncIterable<Uint8Array>, stdin: Writable): Promise<void> {
+  const broken = new Promise<never>((_, reject) => stdin.once('error', reject))
+  broken.catch(() => undefined)
+  try {
+    for await (const chunk of input) {
+      if (!stdin.write(chunk)) await Promise.race([once(stdin, 'drain'), broken])
+      if (stdin.destroyed) throw Object.assign(new Error('the unpacker stopped reading'), { code: 'EPIPE' })
+    }
+  } finally {
+    stdin.end()
+  }
+}
+
+const isPipeError = (error: unknown) => ['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED'].includes((error as NodeJS.ErrnoException)?.code ?? '')
+
+/** `kind` is the program's word for what sort of failure it was; `text` is already fit to show. */
+function unpackError(report: Report): GantryError {
+  const { kind, step, errno, text: message } = report as { kind: string; step: string; errno: string; text: string }
+  const detail = { step, ...(errno ? { errno } : {}) }
+  if (errno === 'ENOSPC' || errno === 'EDQUOT') {
+    return new GantryError('no_space', message, { ...detail, remedy: 'remove unused images (image prune) or volumes, or enlarge the disk' })
+  }
+  if (kind === 'size') return new GantryError('quota_exceeded', message, { ...detail, remedy: 'use a smaller image or ask for a higher image limit' })
+  if (kind === 'refused' || kind === 'damaged' || kind === 'limit') return new GantryError('invalid_input', message, detail)
+  return new GantryError('internal', message, detail)
+}
+
+/** Names of the commands inside a busybox program, as paths without the leading slash (`bin/sh`). */
+export async function busyboxApplets(program: string): Promise<string[]> {
+  const { stdout } = await promisify(execFile)(program, ['--list-full'], { env: {} })
+  return stdout.split('\n').filter((line) => line !== '')
+}
