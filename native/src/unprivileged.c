@@ -8,7 +8,6 @@
  * looks like the user's own there, so that a checkout made with umask 077 works too. Then every privilege goes: capability
  * sets, the bounding set (so that no file can give any back), supplementary groups, ids, and no_new_privs.
  */
-#define _GNU_SOURCE
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
