@@ -1,0 +1,111 @@
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3'
+import { PrismaPg } from '@prisma/adapter-pg'
+import type { SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
+import { GantryError } from '@gantry/contracts'
+import { PrismaClient as PostgresClient } from './generated/postgresql/client.ts'
+import { type Prisma, PrismaClient } from './generated/sqlite/client.ts'
+import { applyMigrations } from './migrate.ts'
+
+/** Queries outside a transaction: reads only. Both providers' clients have the same shape; SQLite's stands for both. */
+export type Reader = Omit<PrismaClient, '$transaction' | '$connect' | '$disconnect' | '$on' | '$use' | '$extends'>
+/** Queries inside a transaction. */
+export type Transaction = Prisma.TransactionClient
+
+export interface Database {
+  readonly provider: 'sqlite' | 'postgresql'
+  readonly read: Reader
+  /**
+   * Runs `work` in one transaction and commits when it resolves. On SQLite it holds the write lock from its start.
+   * A database that stays locked for `busyTimeoutMs` or cannot be reached is `unavailable`; nothing is then changed.
+   */
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+export interface DatabaseOptions {
+  /** `file:/path` or `postgresql://…` */
+  url: string
+  /** Folder with one folder of migrations per provider. */
+  migrationsDir: string
+  busyTimeoutMs?: number
+}
+
+/** Opens the database, making and migrating it as needed. */
+export async function openDatabase({ url, migrationsDir, busyTimeoutMs = 5_000 }: DatabaseOptions): Promise<Database> {
+  const sqlite = url.startsWith('file:')
+  if (sqlite) mkdirSync(dirname(url.slice('file:'.length)), { recursive: true, mode: 0o700 })
+  const adapter = () => (sqlite ? sqliteAdapter(url, busyTimeoutMs) : new PrismaPg({ connectionString: url, max: 8 }))
+  const provider = sqlite ? 'sqlite' : 'postgresql'
+  await available(() => applyMigrations(adapter(), provider, `${migrationsDir}/${provider}`))
+  return connect(provider, adapter)
+}
+
+function connect(provider: Database['provider'], adapter: () => SqlDriverAdapterFactory): Database {
+  const Client = (provider === 'sqlite' ? PrismaClient : PostgresClient) as typeof PrismaClient
+  const options = { transactionOptions: { maxWait: 10_000, timeout: 15_000 } }
+  const writer = new Client({ adapter: adapter(), ...options })
+  // SQLite's transactions and loose queries would share one connection: what is read outside would be inside somebody's transaction.
+  const reader = provider === 'sqlite' ? new Client({ adapter: adapter(), ...options }) : writer
+  return {
+    provider,
+    read: reader,
+    transaction: (work) =>
+      available(() =>
+        writer.$transaction(async (tx) => {
+          if (provider === 'sqlite') await tx.writeLock.update({ where: { id: 1 }, data: { turn: { increment: 1 } } })
+          return work(tx)
+        }),
+      ),
+    async close() {
+      await writer.$disconnect()
+      if (reader !== writer) await reader.$disconnect()
+    },
+  }
+}
+
+/** One connection in WAL mode; commits are on disk when they return (the audit log relies on it). */
+function sqliteAdapter(url: string, busyTimeoutMs: number): SqlDriverAdapterFactory {
+  const factory = new PrismaBetterSqlite3({ url, timeout: busyTimeoutMs })
+  return {
+    provider: factory.provider,
+    adapterName: factory.adapterName,
+    async connect(): Promise<SqlDriverAdapter> {
+      const connection = await factory.connect()
+      await connection.executeScript('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;')
+      return connection
+    },
+  }
+}
+
+/** Prisma: P1xxx connection, P2024 pool, P2028 transaction could not be had, P2034 write conflict. */
+const transient = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028', 'P2034'])
+
+/** Runs `work`, once more when the database was busy, and turns what remains into `unavailable`. */
+async function available<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!isTransient(error)) throw error
+  }
+  try {
+    return await work()
+  } catch (error) {
+    if (!isTransient(error)) throw error
+    const message = 'the database is locked or does not answer, nothing was changed'
+    throw new GantryError('unavailable', message, { remedy: 'try again in a moment' }, { cause: error })
+  }
+}
+
+function isTransient(error: unknown): boolean {
+  if (!(error instanceof Error) || error instanceof GantryError) return false
+  const code = (error as { code?: unknown }).code
+  if (typeof code === 'string' && (transient.has(code) || code.startsWith('SQLITE_BUSY') || code === 'ECONNREFUSED')) return true
+  return /database is locked|SocketTimeout|TransactionWriteConflict/.test(error.message)
+}
+
+/** True when `error` is the refusal of a second row with the same key. */
+export function isDuplicate(error: unknown): boolean {
+  return error instanceof Error && (error as { code?: unknown }).code === 'P2002'
+}
