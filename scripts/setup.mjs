@@ -66,7 +66,8 @@ function useLocalHeaders() {
 }
 
 async function debianPackages(wanted) {
-  const listed = ask('dpkg-query', ['-W', '-f', '${db:Status-Abbrev} ${Package}\n', '*'])
+  const dollar = '$'
+  const listed = ask('dpkg-query', ['-W', '-f', `${dollar}{db:Status-Abbrev} ${dollar}{Package}\n`, '*'])
   if (listed === null) return say(`this is not Debian: make sure that these are installed: ${wanted.join(' ')}`)
   const installed = new Set(
     listed

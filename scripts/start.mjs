@@ -67,7 +67,16 @@ async function serviceAccount() {
   const find = () => ask('getent', ['passwd', account])?.split(':')
   if (!find()) {
     await step(`adding the system user ${account} for the unprivileged gateway`, () =>
-      run('useradd', ['--system', '--user-group', '--no-create-home', '--home-dir', '/nonexistent', '--shell', '/usr/sbin/nologin', account]),
+      run('useradd', [
+        '--system',
+        '--user-group',
+        '--no-create-home',
+        '--home-dir',
+        '/nonexistent',
+        '--shell',
+        '/usr/sbin/nologin',
+        account,
+      ]),
     )
   }
   const [, , uid, gid] = find() ?? fail(`cannot add the system user ${account}`)
@@ -142,7 +151,11 @@ async function until(what, ready) {
 
 async function watchBundles() {
   for (const name of ['agent', 'gateway', 'cli']) {
-    supervise({ name: `bundle`, argv: [process.execPath, join(root, 'scripts/bundle.mjs'), name, '--watch'], env: {} })
+    supervise({
+      name: `bundle`,
+      argv: ['setpriv', '--pdeathsig', 'SIGTERM', process.execPath, join(root, 'scripts/bundle.mjs'), name, '--watch'],
+      env: {},
+    })
   }
 }
 
