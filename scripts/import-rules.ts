@@ -20,7 +20,7 @@ export const kernelModules = ['koffi', 'node-pty', 'node:child_process', 'child_
 const kernelUsers = ['packages/engine/src/kernel/', 'e2e/', 'bench/', 'scripts/', 'apps/cli/src/commands/audit.ts']
 
 /** Outside packages that belong in one place only. */
-const onlyIn: readonly (readonly [module: RegExp, folders: readonly string[])][] = [
+const onlyIn: readonly (readonly [pattern: RegExp, folders: readonly string[]])[] = [
   [/^@prisma\/|^better-sqlite3$/, ['packages/db/', 'prisma/']],
   [/^next(\/|$)/, ['apps/panel/', 'apps/gateway/']],
   [/^react(-dom)?(\/|$)/, ['apps/panel/', 'packages/ui/']],
