@@ -33,7 +33,9 @@ export function refuse(file: string, module: string): string | null {
   const isTest = /\.test\.tsx?$/.test(file)
   if (module.startsWith('@gantry/')) {
     const allowed = folder === undefined ? [] : (mayImport[folder] ?? [])
-    const fits = allowed.some((name) => module === name || (!name.includes('/client') && !name.includes('/server') && module.startsWith(`${name}/`)))
+    const fits = allowed.some(
+      (name) => module === name || (!name.includes('/client') && !name.includes('/server') && module.startsWith(`${name}/`)),
+    )
     return fits || folder === undefined ? null : `${folder} may import ${allowed.join(', ') || 'nothing of ours'}`
   }
   if (module.startsWith('.') && folder !== undefined) return leaves(file, module, folder) ? `reaches out of ${folder} by path` : null
