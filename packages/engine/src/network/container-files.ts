@@ -1,0 +1,78 @@
+/** Content of the files that a container gets over its own /etc/hosts and /etc/resolv.conf. */
+
+export interface HostsRequest {
+  readonly hostname: string
+  readonly domainname?: string | undefined
+  /** The container's own addresses, in the order of its endpoints. */
+  readonly addresses: readonly string[]
+  /** `name:address`; the address may be `host-gateway`. */
+  readonly extraHosts: readonly string[]
+  /** What `host-gateway` stands for; null where the container has no way to the host. */
+  readonly hostGateway: string | null
+}
+
+/** Lines with `host-gateway` are left out when there is none. */
+export function hostsFile({ hostname, domainname, addresses, extraHosts, hostGateway }: HostsRequest): string {
+  const lines = [
+    '127.0.0.1\tlocalhost',
+    '::1\tlocalhost ip6-localhost ip6-loopback',
+    'fe00::\tip6-localnet',
+    'ff00::\tip6-mcastprefix',
+    'ff02::1\tip6-allnodes',
+    'ff02::2\tip6-allrouters',
+  ]
+  for (const entry of extraHosts) {
+    const colon = entry.indexOf(':')
+    const name = entry.slice(0, colon)
+    const target = entry.slice(colon + 1)
+    const address = target === 'host-gateway' ? hostGateway : target.replace(/^\[(.*)\]$/, '$1')
+    if (address) lines.push(`${address}\t${name}`)
+  }
+  const names = domainname ? `${hostname}.${domainname} ${hostname}` : hostname
+  for (const address of addresses) lines.push(`${address}\t${names}`)
+  return `${lines.join('\n')}\n`
+}
+
+export interface ResolvConf {
+  readonly nameservers: readonly string[]
+  readonly search: readonly string[]
+  readonly options: readonly string[]
+}
+
+/** resolv.conf(5); the last `search` or `domain` line counts. */
+export function parseResolvConf(text: string): ResolvConf {
+  const nameservers: string[] = []
+  let search: string[] = []
+  const options: string[] = []
+  for (const line of text.split('\n')) {
+    const [keyword, ...values] = line.replace(/[#;].*/, '').trim().split(/\s+/)
+    if (keyword === 'nameserver' && values[0]) nameservers.push(values[0])
+    else if (keyword === 'search' || keyword === 'domain') search = values
+    else if (keyword === 'options') options.push(...values)
+  }
+  return { nameservers, search, options }
+}
+
+export function formatResolvConf({ nameservers, search, options }: ResolvConf): string {
+  const lines = nameservers.map((server) => `nameserver ${server}`)
+  if (search.length > 0) lines.push(`search ${search.join(' ')}`)
+  if (options.length > 0) lines.push(`options ${options.join(' ')}`)
+  return `${lines.join('\n')}\n`
+}
+
+/**
+ * The container asks its gateways, which forward to `--dns` or the host's servers. Search domains and options are the host's unless
+ * given; a search domain `.` stands for none.
+ */
+export function containerResolvConf(request: {
+  gateways: readonly string[]
+  dns: readonly string[]
+  search: readonly string[]
+  options: readonly string[]
+  host: ResolvConf
+}): string {
+  const search = request.search.length > 0 ? request.search.filter((domain) => domain !== '.') : request.host.search
+  const options = request.options.length > 0 ? request.options : [...request.host.options.filter((option) => !option.startsWith('ndots:')), 'ndots:0']
+  const direct = request.dns.length > 0 ? request.dns : request.host.nameservers
+  return formatResolvConf({ nameservers: request.gateways.length > 0 ? request.gateways.slice(0, 3) : direct, search, options })
+}

@@ -1,0 +1,90 @@
+import type { Op } from '@gantry/contracts'
+import { type Address, addressBits, addressHex, linkLocalOf, type Subnet, subnetSize } from './address.ts'
+
+/**
+ * Elements of the firewall's sets and maps (ruleset.ts) in the form of the `nft.elements` operation: registers as hex, fields of a
+ * concatenation padded with zeros to 4 bytes.
+ */
+export interface Element {
+  readonly family: 'inet' | 'bridge'
+  readonly set: string
+  readonly key: string
+  /** Hex; `-` in a set without data. */
+  readonly data: string
+  /** End of an interval. */
+  readonly end?: boolean
+}
+
+/** One transaction, or none when there is nothing to change. */
+export function elementsOp(table: string, verb: '+' | '-', elements: readonly Element[]): Op[] {
+  if (elements.length === 0) return []
+  const args = elements.flatMap(({ family, set, key, data, end }) => [end ? `${verb}end` : verb, family, table, set, key, verb === '+' ? data : '-'])
+  return [['nft.elements', ...args]]
+}
+
+const nameHex = (name: string) => Buffer.from(name).toString('hex').padEnd(32, '0')
+const macHex = (mac: string) => `${mac.replaceAll(':', '').toLowerCase()}0000`
+const protocolHex = (protocol: 'tcp' | 'udp') => (protocol === 'tcp' ? '06000000' : '11000000')
+const portHex = (port: number) => `${port.toString(16).padStart(4, '0')}0000`
+
+/** What binds a bridge port to its MAC and addresses: frames from elsewhere are dropped. */
+export function guardElements(link: string, mac: string, addresses: readonly Address[]): Element[] {
+  const port = nameHex(link) + macHex(mac)
+  const all = addresses.some(({ family }) => family === 6) ? [...addresses, linkLocalOf(mac)] : addresses
+  return all.flatMap((address): Element[] => {
+    const key = port + addressHex(address)
+    if (address.family === 4) return [{ family: 'bridge', set: 'guard4', key, data: '-' }]
+    return [
+      { family: 'bridge', set: 'guard6', key, data: '-' },
+      { family: 'bridge', set: 'claim6', key, data: '-' },
+    ]
+  })
+}
+
+/** Destination NAT of one host port; `host` null is every local address of the family. */
+export function publishElement(publish: {
+  host: Address | null
+  protocol: 'tcp' | 'udp'
+  hostPort: number
+  target: Address
+  targetPort: number
+}): Element {
+  const service = protocolHex(publish.protocol) + portHex(publish.hostPort)
+  const set = `publish${publish.target.family}`
+  return {
+    family: 'inet',
+    set: publish.host ? set : `${set}_any`,
+    key: publish.host ? addressHex(publish.host) + service : service,
+    data: addressHex(publish.target) + portHex(publish.targetPort),
+  }
+}
+
+/** What the firewall knows of a network. */
+export function networkElements(network: {
+  bridge: string
+  subnets: readonly Subnet[]
+  icc: boolean
+  internal: boolean
+  masquerade: boolean
+}): Element[] {
+  const bridge = nameHex(network.bridge)
+  const elements: Element[] = []
+  if (network.icc) elements.push({ family: 'inet', set: 'talk', key: bridge + bridge, data: '-' })
+  if (network.internal) elements.push({ family: 'inet', set: 'internal', key: bridge, data: '-' })
+  for (const subnet of network.subnets) {
+    elements.push(...intervalElements(`subnets${subnet.family}`, subnet))
+    if (network.masquerade && !network.internal) elements.push(...intervalElements(`masquerade${subnet.family}`, subnet))
+  }
+  return elements
+}
+
+/** First address, and the one after the last unless that would be beyond the family's end. */
+function intervalElements(set: string, subnet: Subnet): Element[] {
+  const first = { family: subnet.family, value: subnet.base }
+  const after = { family: subnet.family, value: subnet.base + subnetSize(subnet) }
+  const elements: Element[] = [{ family: 'inet', set, key: addressHex(first), data: '-' }]
+  if (after.value < 1n << BigInt(addressBits(subnet.family))) {
+    elements.push({ family: 'inet', set, key: addressHex(after), data: '-', end: true })
+  }
+  return elements
+}

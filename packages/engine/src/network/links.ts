@@ -1,0 +1,90 @@
+import type { Op } from '@gantry/contracts'
+import { type Address, formatAddress, type Subnet } from './address.ts'
+
+/** A namespace as the network operations name it. */
+export type Where = 'host' | `sandbox:${string}` | `pid:${number}`
+
+export interface BridgePlan {
+  readonly bridge: string
+  readonly mac: string
+  readonly mtu: number
+  readonly gateways: readonly { address: Address; subnet: Subnet }[]
+}
+
+/** Makes the bridge, or brings an existing one to this state. */
+export function bridgeOps({ bridge, mac, mtu, gateways }: BridgePlan): Op[] {
+  const hasIpv6 = gateways.some(({ address }) => address.family === 6)
+  return [
+    ['net.bridge', bridge, mac, String(mtu)],
+    ['net.sysctl?', 'host', `net/ipv6/conf/${bridge}/accept_ra`, '0'],
+    ['net.sysctl?', 'host', `net/ipv6/conf/${bridge}/autoconf`, '0'],
+    ['net.sysctl?', 'host', `net/ipv6/conf/${bridge}/accept_dad`, '0'],
+    ['net.sysctl?', 'host', `net/ipv6/conf/${bridge}/disable_ipv6`, hasIpv6 ? '0' : '1'],
+    ['net.sysctl', 'host', `net/ipv4/conf/${bridge}/rp_filter`, '1'],
+    ['net.sysctl', 'host', `net/ipv4/conf/${bridge}/route_localnet`, '0'],
+    ...gateways.map(({ address, subnet }): Op => ['net.address', 'host', bridge, `${formatAddress(address)}/${subnet.prefixLength}`]),
+    ['net.set', 'host', bridge, 'up', '1'],
+  ]
+}
+
+export interface LinkPlan {
+  /** Name on the host. */
+  readonly link: string
+  /** Name inside, e.g. `eth0`. */
+  readonly interfaceName: string
+  readonly bridge: string
+  readonly mac: string
+  readonly mtu: number
+  readonly addresses: readonly { address: Address; prefixLength: number; gateway: Address }[]
+  /** Whether the default routes go through this link. */
+  readonly defaultRoute: boolean
+  /** Keep it from other ports of the bridge (icc off). */
+  readonly isolated: boolean
+  /** Found again by a sweep: which network the link belongs to. */
+  readonly label: string
+}
+
+/** A veth pair from the bridge into the namespace, with addresses and routes, up. Host root does the part inside. */
+export function linkOps(where: Where, plan: LinkPlan): Op[] {
+  const { link, interfaceName, addresses } = plan
+  const hasIpv6 = addresses.some(({ address }) => address.family === 6)
+  const inside = `net/ipv6/conf/${interfaceName}`
+  return [
+    ['net.veth', where, interfaceName, link, plan.bridge, String(plan.mtu), plan.mac, plan.label],
+    // A bridge port needs no IPv6 of its own, and must not listen to router advertisements of a container.
+    ['net.sysctl?', 'host', `net/ipv6/conf/${link}/disable_ipv6`, '1'],
+    ['net.set', 'host', link, 'up', '1', ...(plan.isolated ? ['isolated', '1'] : [])],
+    ...(hasIpv6
+      ? ([
+          ['net.sysctl?', where, `${inside}/accept_ra`, '0'],
+          ['net.sysctl?', where, `${inside}/accept_dad`, '0'],
+        ] satisfies Op[])
+      : ([['net.sysctl?', where, `${inside}/disable_ipv6`, '1']] satisfies Op[])),
+    ...addresses.map(({ address, prefixLength }): Op => ['net.address', where, interfaceName, `${formatAddress(address)}/${prefixLength}`]),
+    ['net.set', where, interfaceName, 'up', '1'],
+    ...(plan.defaultRoute ? addresses.map(({ gateway }) => defaultRouteOp('net.route', where, gateway, interfaceName)) : []),
+  ]
+}
+
+export function defaultRouteOp(name: 'net.route' | 'net.route.delete', where: Where, gateway: Address, interfaceName: string): Op {
+  return [name, where, gateway.family === 4 ? '0.0.0.0/0' : '::/0', formatAddress(gateway), interfaceName]
+}
+
+/**
+ * What every network namespace of a container gets: loopback up, low ports and ping without privileges (docker does the same;
+ * the namespace has no ports but its own to protect).
+ */
+export function sandboxOps(where: Where): Op[] {
+  return [
+    ['net.set', where, 'lo', 'up', '1'],
+    ['net.sysctl', where, 'net/ipv4/ip_unprivileged_port_start', '0'],
+    ['net.sysctl', where, 'net/ipv4/ping_group_range', '0 2147483647'],
+  ]
+}
+
+/** The container's own `net.*` settings; others are not ours. */
+export function sysctlOps(where: Where, sysctls: Readonly<Record<string, string>>): Op[] {
+  return Object.entries(sysctls)
+    .filter(([name]) => name.startsWith('net.') || name.startsWith('net/'))
+    .map(([name, value]): Op => ['net.sysctl', where, name.includes('/') ? name : name.replaceAll('.', '/'), value])
+}

@@ -1,0 +1,77 @@
+import type { NetworkSpec } from '@gantry/contracts'
+import { type Address, formatAddress, parseAddress, parseSubnet, type Subnet } from './address.ts'
+import { AddressPool } from './ipam.ts'
+import type { BridgePlan } from './links.ts'
+import { macOf } from './names.ts'
+
+/** The name of the network that every project has; `default` is understood as well. */
+export const defaultNetworkName = 'bridge'
+
+/** A network as it is kept on disk. `spec.ipam` is complete: subnets and gateways as chosen. */
+export interface NetworkRecord {
+  readonly id: string
+  readonly projectId: string
+  readonly spec: NetworkSpec
+  readonly builtin: boolean
+  readonly bridge: string
+  readonly createdAt: string
+}
+
+/** A network in memory: its record, and which addresses are taken. */
+export class Network {
+  readonly record: NetworkRecord
+  readonly pools: readonly AddressPool[]
+  /** Whether the bridge and its firewall elements exist in the kernel. */
+  up = false
+
+  constructor(record: NetworkRecord) {
+    this.record = record
+    this.pools = record.spec.ipam.map(
+      ({ subnet, gateway, ipRange }) =>
+        new AddressPool({
+          subnet: parseSubnet(subnet),
+          gateway: parseAddress(gateway ?? subnet),
+          ...(ipRange ? { range: parseSubnet(ipRange) } : {}),
+        }),
+    )
+  }
+
+  get id(): string {
+    return this.record.id
+  }
+  get name(): string {
+    return this.record.spec.name
+  }
+  get subnets(): Subnet[] {
+    return this.pools.map(({ subnet }) => subnet)
+  }
+  get gateways(): Address[] {
+    return this.pools.map(({ gateway }) => gateway)
+  }
+  pool(family: 4 | 6): AddressPool | undefined {
+    return this.pools.find(({ subnet }) => subnet.family === family)
+  }
+  get bridgePlan(): BridgePlan {
+    return {
+      bridge: this.record.bridge,
+      mac: macOf(this.pools[0]?.gateway.value ?? 1n),
+      mtu: this.record.spec.mtu,
+      gateways: this.pools.map(({ gateway, subnet }) => ({ address: gateway, subnet })),
+    }
+  }
+  /** What the firewall needs to know. */
+  get firewall() {
+    const { bridge, spec } = this.record
+    return { bridge, subnets: this.subnets, icc: spec.icc, internal: spec.internal, masquerade: spec.masquerade }
+  }
+  releaseAddresses(addresses: readonly string[]): void {
+    for (const text of addresses) {
+      if (!text) continue
+      const address = parseAddress(text)
+      this.pool(address.family)?.release(address)
+    }
+  }
+  gatewayTexts(): string[] {
+    return this.gateways.map(formatAddress)
+  }
+}
