@@ -1,0 +1,72 @@
+import { join } from 'node:path'
+import type { Change, Controller } from './controller.ts'
+import type { Limits, ThrottleKind } from './limits.ts'
+
+const kinds: readonly { kind: ThrottleKind; v1: string; v2: string }[] = [
+  { kind: 'readBps', v1: 'blkio.throttle.read_bps_device', v2: 'rbps' },
+  { kind: 'writeBps', v1: 'blkio.throttle.write_bps_device', v2: 'wbps' },
+  { kind: 'readIops', v1: 'blkio.throttle.read_iops_device', v2: 'riops' },
+  { kind: 'writeIops', v1: 'blkio.throttle.write_iops_device', v2: 'wiops' },
+]
+const DEFAULT_WEIGHT_V1 = 500
+const DEFAULT_BFQ_WEIGHT = 100
+
+/**
+ * Disk weights and rates; Documentation/admin-guide/cgroup-v1/blkio-controller.rst and cgroup-v2.rst.
+ * Weights need the BFQ scheduler (v1 lost its own with CFQ in 5.0); without it they are dropped with a warning, as docker does.
+ */
+export const blkio: Controller = {
+  name: 'blkio',
+  v1(change) {
+    weights(change, ['blkio.weight', 'blkio.bfq.weight'], ['blkio.weight_device', 'blkio.bfq.weight_device'])
+    for (const { kind, v1 } of kinds) {
+      for (const [disk, rate] of changedRates(change, kind)) change.writes.write(join(change.dir, v1), `${disk} ${rate ?? 0}`)
+    }
+  },
+  v2(change) {
+    weights(change, ['io.bfq.weight'], ['io.bfq.weight', 'io.weight'])
+    for (const { kind, v2 } of kinds) {
+      for (const [disk, rate] of changedRates(change, kind))
+        change.writes.write(join(change.dir, 'io.max'), `${disk} ${v2}=${rate ?? 'max'}`)
+    }
+  },
+}
+
+/** Disks whose rate differs, with the new rate; undefined lifts it. */
+function changedRates({ before, after, facts }: Change, kind: ThrottleKind): Map<string, number | undefined> {
+  const ratesOf = (limits: Limits) => new Map(limits.throttles[kind].map(({ device, rate }) => [facts.disk(device), rate]))
+  const old = ratesOf(before)
+  const now = ratesOf(after)
+  const changes = new Map<string, number | undefined>()
+  for (const disk of old.keys()) if (!now.has(disk)) changes.set(disk, undefined)
+  for (const [disk, rate] of now) if (old.get(disk) !== rate) changes.set(disk, rate)
+  return changes
+}
+
+function weights(change: Change, weightFiles: readonly string[], deviceFiles: readonly string[]): void {
+  const { dir, ancestors, before, after, facts, writes } = change
+  const present = (names: readonly string[]) => names.find((name) => facts.exists(join(ancestors[0] ?? dir, name)))
+  const noWeights = 'blkio weights are not kept: this kernel offers none here (they need the BFQ scheduler)'
+  if (before.blkioWeight !== after.blkioWeight) {
+    const file = present(weightFiles)
+    const plain = file === undefined ? present(['io.weight']) : undefined
+    if (file) writes.write(join(dir, file), after.blkioWeight ?? (file.includes('bfq') ? DEFAULT_BFQ_WEIGHT : DEFAULT_WEIGHT_V1))
+    else if (plain) writes.write(join(dir, plain), `default ${after.blkioWeight ? ioWeight(after.blkioWeight) : 100}`)
+    else writes.warn(noWeights)
+  }
+  const old = new Map(before.blkioWeightDevices.map(({ device, weight }) => [facts.disk(device), weight]))
+  const now = new Map(after.blkioWeightDevices.map(({ device, weight }) => [facts.disk(device), weight]))
+  for (const disk of new Set([...old.keys(), ...now.keys()])) {
+    const weight = now.get(disk)
+    if (old.get(disk) === weight) continue
+    const file = present(deviceFiles)
+    if (!file) writes.warn(noWeights)
+    else if (file === 'io.weight') writes.write(join(dir, file), `${disk} ${weight ? ioWeight(weight) : 'default'}`)
+    else writes.write(join(dir, file), `${disk} ${weight ?? (file.includes('bfq') ? 'default' : 0)}`)
+  }
+}
+
+/** blkio weight (10..1000) to io.weight (1..10000), as runc does. */
+export function ioWeight(weight: number): number {
+  return 1 + Math.floor(((weight - 10) * 9999) / 990)
+}
