@@ -147,7 +147,12 @@ test('cancelling, a deadline and a lost client all abort the handler', async () 
     'project.list': (_input, signal) => {
       entered++
       for (const wake of wakeups.splice(0)) wake()
-      return new Promise((_, reject) => signal.addEventListener('abort', () => (reasons.push(signal.reason), reject(signal.reason))))
+      return new Promise((_, reject) =>
+        signal.addEventListener('abort', () => {
+          reasons.push(signal.reason)
+          reject(signal.reason)
+        }),
+      )
     },
   })
   const inside = () => new Promise<void>((resolve) => wakeups.push(resolve))

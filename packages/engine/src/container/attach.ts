@@ -1,0 +1,86 @@
+import type { ByteChannel } from '@gantry/contracts'
+import { view } from '../exec/view.ts'
+import type { AttachChannel } from '../kernel/kernel.ts'
+import { type Container, type ExitStatus, noSuchContainer } from './container.ts'
+import { emit, monitorDir, type Parts } from './parts.ts'
+
+export interface AttachRequest {
+  readonly stdin: boolean
+  readonly stdout: boolean
+  readonly stderr: boolean
+  /** What the container said before, as far as its monitor still has it. */
+  readonly logs: boolean
+  readonly columns?: number
+  readonly rows?: number
+}
+
+/**
+ * Carries bytes between a caller and the container's main process until the process ends. Of a container that does not run yet, it
+ * waits for the start and misses nothing of its output.
+ */
+export async function attachContainer(
+  parts: Parts,
+  container: Container,
+  request: AttachRequest,
+  channel: ByteChannel,
+  signal: AbortSignal,
+): Promise<ExitStatus> {
+  if (container.removed) throw noSuchContainer(container.name)
+  emit(parts, container, 'attach')
+  const fromStart = !container.started
+  const ended = container.started ? { exit: container.wait('next-exit', signal) } : await nextRun(container, signal)
+  // Whoever leaves early does not look at the exit.
+  ended.exit.catch(() => {})
+  const { spec } = container.record
+  const attached = await open(parts, container, {
+    ...request,
+    stdin: request.stdin && spec.openStdin,
+    from: fromStart || request.logs ? 0 : 'end',
+  })
+  if (attached) {
+    container.viewers.add(attached)
+    try {
+      await view(channel, attached, { tty: spec.tty, stdin: request.stdin && spec.openStdin }, signal)
+    } finally {
+      container.viewers.delete(attached)
+    }
+  }
+  return ended.exit
+}
+
+/** Resolves at the next start, with the exit of that very run. */
+function nextRun(container: Container, signal: AbortSignal): Promise<{ exit: Promise<ExitStatus> }> {
+  return new Promise((resolve, reject) => {
+    container.waitingViewers++
+    const forget = container.onNextStart((error) => {
+      settle()
+      if (error) reject(error)
+      else resolve({ exit: container.wait('next-exit', signal) })
+    })
+    const onAbort = () => {
+      settle()
+      reject(signal.reason)
+    }
+    const settle = () => {
+      container.waitingViewers--
+      forget()
+      signal.removeEventListener('abort', onAbort)
+    }
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort)
+  })
+}
+
+/** Undefined when the process has ended before anybody could look, which means that it said nothing. */
+async function open(
+  parts: Parts,
+  container: Container,
+  options: AttachRequest & { from: number | 'end' },
+): Promise<AttachChannel | undefined> {
+  try {
+    return await parts.kernel.attach(monitorDir(parts.config, container.id), options)
+  } catch (error) {
+    if (!container.started) return undefined
+    throw error
+  }
+}

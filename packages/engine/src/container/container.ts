@@ -1,0 +1,139 @@
+import { type ContainerState, type ContainerStatus, type ContainerVerb, GantryError, type StartStep, can } from '@gantry/contracts'
+import type { HealthProber } from '../health/health-prober.ts'
+import type { AttachChannel, ProcessExit, Started } from '../kernel/kernel.ts'
+import type { CgroupRef, RootfsSource } from '../ports.ts'
+import type { ContainerRecord, SavedState } from './record.ts'
+
+export interface ExitStatus {
+  readonly exitCode: number
+  readonly oomKilled: boolean
+  readonly error: string
+}
+export type WaitCondition = 'not-running' | 'next-exit' | 'removed'
+
+/** One container in the agent's memory: its record, how it is, and who waits for it. Only verbs and the exit handler change it. */
+export class Container {
+  record: ContainerRecord
+  state: ContainerState = {
+    status: 'created',
+    pid: 0,
+    exitCode: 0,
+    error: '',
+    oomKilled: false,
+    startedAt: '',
+    finishedAt: '',
+    restartCount: 0,
+  }
+  stoppedByUser = false
+  lastStart: { totalUs: number; steps: StartStep[] } | undefined
+  /** The process, while there is one. */
+  started: Started | undefined
+  /** A start is under way: an exit that arrives now is kept for its end. */
+  starting = false
+  earlyExit: ProcessExit | undefined
+  /** Set when a remove has gone past the point of no return. */
+  removed = false
+  rootfs: RootfsSource | undefined
+  prober: HealthProber | undefined
+  /** Restart policy: delay before the current run, and the timer of the next one. */
+  restartDelayMs = 0
+  restartTimer: NodeJS.Timeout | undefined
+  /** Releasing what the last run held; resolves when its address, ports and cgroup are free. */
+  cleanup: Promise<void> | undefined
+  /** Clients that attached before the start and want its first byte. */
+  waitingViewers = 0
+  /** Open viewers, by which the terminal is resized. */
+  readonly viewers = new Set<AttachChannel>()
+  readonly #waiters = new Set<{ condition: WaitCondition; resolve: (status: ExitStatus) => void }>()
+  readonly #startWaiters = new Set<(error?: GantryError) => void>()
+
+  constructor(record: ContainerRecord) {
+    this.record = record
+  }
+
+  get id(): string {
+    return this.record.id
+  }
+  get name(): string {
+    return this.record.name
+  }
+  get projectId(): string {
+    return this.record.projectId
+  }
+  get group(): CgroupRef {
+    return { projectId: this.record.projectId, containerId: this.record.id }
+  }
+  get running(): boolean {
+    return this.state.status === 'running' || this.state.status === 'paused'
+  }
+  get exitStatus(): ExitStatus {
+    return { exitCode: this.state.exitCode, oomKilled: this.state.oomKilled, error: this.state.error }
+  }
+
+  /** Throws `wrong_state` naming the container, its status and what would help. */
+  require(verb: ContainerVerb): void {
+    if (this.removed) throw noSuchContainer(this.name)
+    if (can(verb, this.state.status)) return
+    throw new GantryError('wrong_state', `cannot ${verb} container ${this.name}: it is ${this.state.status}`, {
+      value: this.state.status,
+      remedy: remedies[this.state.status],
+    })
+  }
+
+  /** Resolves when the condition holds; `removed` also delivers the last exit code. */
+  wait(condition: WaitCondition, signal: AbortSignal): Promise<ExitStatus> {
+    if (condition === 'not-running' && !this.running && this.state.status !== 'restarting') return Promise.resolve(this.exitStatus)
+    return new Promise((resolve, reject) => {
+      const waiter = { condition, resolve }
+      this.#waiters.add(waiter)
+      const onAbort = () => {
+        this.#waiters.delete(waiter)
+        reject(signal.reason)
+      }
+      if (signal.aborted) onAbort()
+      else signal.addEventListener('abort', onAbort, { once: true })
+    })
+  }
+
+  /** Tells those who wait for one of these conditions. */
+  notify(...conditions: WaitCondition[]): void {
+    for (const waiter of this.#waiters) {
+      if (!conditions.includes(waiter.condition)) continue
+      this.#waiters.delete(waiter)
+      waiter.resolve(this.exitStatus)
+    }
+  }
+
+  /** Calls `listener` once, after the next start succeeded or failed. Returns how to take it back. */
+  onNextStart(listener: (error?: GantryError) => void): () => void {
+    this.#startWaiters.add(listener)
+    return () => this.#startWaiters.delete(listener)
+  }
+
+  notifyStart(error?: GantryError): void {
+    for (const listener of [...this.#startWaiters]) {
+      this.#startWaiters.delete(listener)
+      listener(error)
+    }
+  }
+
+  /** What `state.json` holds. */
+  saved(boot: string): SavedState {
+    return { version: 1, state: this.state, stoppedByUser: this.stoppedByUser, boot, lastStart: this.lastStart }
+  }
+}
+
+const remedies: Record<ContainerStatus, string> = {
+  created: 'start it first',
+  running: 'stop it first',
+  paused: 'unpause it first',
+  restarting: 'wait for it, or stop it first',
+  removing: 'it will be gone in a moment',
+  exited: 'start it first',
+  dead: 'remove it',
+}
+
+/** The same words for a container that does not exist and for one of another project. */
+export function noSuchContainer(reference: string): GantryError {
+  return new GantryError('not_found', `no such container: ${reference}`, { value: reference })
+}

@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, rmSync } from 'node:fs'
+import { GantryError, SYSTEM_PROJECT, type ContainerSpec, type Policy } from '@gantry/contracts'
+import { createFile } from '../lib/atomic-file.ts'
+import { faultPoint } from '../lib/fault.ts'
+import { rfc3339 } from '../lib/time.ts'
+import { UndoStack } from '../lib/undo.ts'
+import { checkPolicy, type PolicyVerdict } from '../policy/check-policy.ts'
+import type { ResolvedImage } from '../ports.ts'
+import { Container } from './container.ts'
+import { randomName } from './names.ts'
+import { normaliseSpec } from './normalise.ts'
+import { type Parts, emit } from './parts.ts'
+import type { ContainerRecord } from './record.ts'
+
+export interface CreateRequest {
+  readonly projectId: string
+  readonly operationId?: string
+  readonly spec: ContainerSpec
+  readonly policy: Policy
+}
+
+/**
+ * Makes a container without starting it: name, folder, writable layer, volumes, pin on its image. `spec.json` commits it; whatever is
+ * found of an id without one is undone.
+ */
+export async function createContainer(parts: Parts, request: CreateRequest): Promise<Container> {
+  const { projectId } = request
+  const projectBase = parts.idBase(projectId)
+  if (projectId === SYSTEM_PROJECT) throw new GantryError('forbidden', 'nothing runs in the system project')
+  const id = randomBytes(32).toString('hex')
+  const name = request.spec.name ?? randomName((candidate) => parts.store.nameTaken(projectId, candidate))
+  parts.store.reserveName(projectId, name, id)
+  const undo = new UndoStack()
+  undo.push('name', () => parts.store.releaseName(projectId, name, id))
+  const entry = parts.journal.begin('create', id)
+  try {
+    const image = await parts.images.resolve(projectId, request.spec.image)
+    const { spec, args, warnings } = await decide(parts, request, image, id)
+    const idBase = spec.userns === 'host' ? 0 : projectBase
+    const record = { version: 1, id, projectId, name, createdAt: rfc3339(), spec, args, idBase, warnings } as const
+    const container = await make(parts, undo, { ...record, operationId: request.operationId }, image)
+    undo.discard()
+    parts.store.add(container)
+    emit(parts, container, 'create')
+    return container
+  } catch (error) {
+    await undo.run((step, failure) => parts.config.log('error', 'undo of create failed', { container: id, step, error: String(failure) }))
+    throw error
+  } finally {
+    parts.journal.end(entry)
+  }
+}
+
+/** The final spec: normalised, other containers named by id, allowed by the policy, with the paths that the policy judged. */
+export async function decide(parts: Parts, request: Omit<CreateRequest, 'operationId'>, image: ResolvedImage, id: string) {
+  const asked = joinById(parts, request.projectId, request.spec)
+  const normalised = normaliseSpec(asked, image.config, id)
+  const verdict = await checkPolicy(normalised.spec, request.policy)
+  return { ...normalised, spec: judgedPaths(normalised.spec, verdict) }
+}
+
+/** `container:X` modes keep the other container's id, as it may be renamed. */
+function joinById(parts: Parts, projectId: string, spec: ContainerSpec): ContainerSpec {
+  const byId = <T extends string>(mode: T): T => {
+    if (!mode.startsWith('container:')) return mode
+    return `container:${parts.store.find(projectId, mode.slice('container:'.length)).id}` as T
+  }
+  return { ...spec, networkMode: byId(spec.networkMode), pidMode: byId(spec.pidMode), ipcMode: byId(spec.ipcMode) }
+}
+
+function judgedPaths(spec: ContainerSpec, verdict: PolicyVerdict): ContainerSpec {
+  const judged = (path: string) => verdict.paths.get(path) ?? path
+  return {
+    ...spec,
+    mounts: spec.mounts.map((mount) => (mount.type === 'bind' ? { ...mount, source: judged(mount.source) } : mount)),
+    devices: spec.devices.map((device) => ({
+      ...device,
+      hostPath: judged(device.hostPath),
+      containerPath: device.containerPath ?? device.hostPath,
+    })),
+  }
+}
+
+/** The steps that leave something behind. */
+async function make(
+  parts: Parts,
+  undo: UndoStack,
+  facts: Omit<ContainerRecord, 'image' | 'mounts'>,
+  image: ResolvedImage,
+): Promise<Container> {
+  const { id, projectId, spec } = facts
+  const folder = parts.store.folder(id)
+  undo.push('folder', () => rmSync(folder, { recursive: true, force: true }))
+  mkdirSync(`${folder}/log`, { recursive: true, mode: 0o700 })
+  faultPoint('create.folder')
+  undo.push('image', () => parts.images.removeUser(id))
+  undo.push('volumes', () => parts.volumes.release(id, true))
+  undo.push('snapshot', () => parts.snapshots.remove(id))
+  const [rootfs, mounts] = await settleBoth(
+    parts.snapshots.prepare(id, image.layers),
+    parts.volumes.resolve({ projectId, containerId: id, mounts: spec.mounts, imageVolumes: image.config.volumes, idBase: facts.idBase }),
+    parts.images.addUser(image.id, id, projectId),
+  )
+  faultPoint('create.snapshot')
+  const record: ContainerRecord = { ...facts, image: { id: image.id, reference: image.reference, layers: [...image.layers] }, mounts }
+  await createFile(`${folder}/spec.json`, record)
+  faultPoint('create.commit')
+  const container = new Container(record)
+  container.rootfs = rootfs
+  return container
+}
+
+/** As Promise.all, but an undo that follows finds nothing still under way. */
+async function settleBoth<A, B, C>(first: Promise<A>, second: Promise<B>, third: Promise<C>): Promise<[A, B, C]> {
+  const [a, b, c] = await Promise.allSettled([first, second, third])
+  if (a.status === 'rejected') throw a.reason
+  if (b.status === 'rejected') throw b.reason
+  if (c.status === 'rejected') throw c.reason
+  return [a.value, b.value, c.value]
+}

@@ -1,0 +1,112 @@
+import { shouldRestart, nextRestartDelayMs } from '../health/restart-backoff.ts'
+import type { ProcessExit } from '../kernel/kernel.ts'
+import { rmSync } from 'node:fs'
+import { stopHealth } from './health.ts'
+import type { Container } from './container.ts'
+import { type Parts, emit, monitorDir } from './parts.ts'
+import { removeLocked } from './remove.ts'
+import { startLocked } from './start.ts'
+
+/**
+ * A container's process has ended: the state changes and waiters are told at once; what the run held is released afterwards, and
+ * then the restart policy or automatic removal has its say.
+ */
+export function runEnded(parts: Parts, container: Container, exit: ProcessExit): void {
+  if (container.starting) {
+    container.earlyExit = exit
+    return
+  }
+  if (!container.started) return
+  container.started = undefined
+  stopHealth(container)
+  const { state, record } = container
+  const ranForMs = Math.max(0, Date.parse(exit.finishedAt) - Date.parse(state.startedAt))
+  const run = { exitCode: exit.exitCode, restartCount: state.restartCount, stoppedByUser: container.stoppedByUser }
+  const again = !container.removed && shouldRestart(record.spec.restart, run)
+  container.state = {
+    ...state,
+    status: again ? 'restarting' : 'exited',
+    pid: 0,
+    exitCode: exit.exitCode,
+    oomKilled: exit.oomKilled,
+    finishedAt: exit.finishedAt,
+  }
+  if (exit.oomKilled) emit(parts, container, 'oom')
+  emit(parts, container, 'die', { exitCode: String(exit.exitCode), execDuration: String(Math.round(ranForMs / 1000)) })
+  container.cleanup = settleRun(parts, container)
+  container.notify('next-exit')
+  if (again) scheduleRestart(parts, container, ranForMs)
+  else {
+    container.notify('not-running')
+    if (record.spec.autoRemove) void autoRemove(parts, container)
+  }
+}
+
+/** Gives back what the run held and writes the state. Never rejects. */
+async function settleRun(parts: Parts, container: Container): Promise<void> {
+  const complain = (what: string) => (error: unknown) =>
+    parts.config.log('error', `${what} failed after the end of a container`, { container: container.id, error: String(error) })
+  await Promise.all([
+    releaseRun(parts, container).catch(complain('release')),
+    parts.store.saveState(container, { durable: true }).catch(complain('writing the state')),
+  ])
+  container.cleanup = undefined
+}
+
+/** Network, cgroup and the monitor's folder of a run. Idempotent: also the undo of a failed start. */
+export async function releaseRun(parts: Parts, container: Container): Promise<void> {
+  await Promise.all([
+    parts.network.release(container.id),
+    removeGroup(parts, container),
+    rmSync(monitorDir(parts.config, container.id), { recursive: true, force: true }),
+  ])
+}
+
+/** Whatever is left in the group (a process that left the pid namespace's reach) goes with it. */
+async function removeGroup(parts: Parts, container: Container): Promise<void> {
+  try {
+    await parts.kernel.ops(parts.cgroups.removeOps(container.group))
+  } catch {
+    await parts.cgroups.killAll(container.group)
+    await parts.kernel.ops(parts.cgroups.removeOps(container.group))
+  }
+}
+
+function scheduleRestart(parts: Parts, container: Container, ranForMs: number): void {
+  container.restartDelayMs = nextRestartDelayMs(container.restartDelayMs, ranForMs)
+  container.restartTimer = setTimeout(() => void restartByPolicy(parts, container), container.restartDelayMs)
+}
+
+/** One automatic restart; a failed start counts as a run that ended at once. */
+export async function restartByPolicy(parts: Parts, container: Container): Promise<void> {
+  await parts.locks.run(container.id, async () => {
+    if (container.state.status !== 'restarting' || container.removed || container.stoppedByUser) return
+    container.state.restartCount++
+    try {
+      await startLocked(parts, container)
+    } catch (error) {
+      parts.config.log('warn', 'automatic restart failed', { container: container.id, error: String(error) })
+      retryFailedStart(parts, container)
+    }
+  })
+}
+
+function retryFailedStart(parts: Parts, container: Container): void {
+  const { state, record } = container
+  const run = { exitCode: state.exitCode, restartCount: state.restartCount, stoppedByUser: container.stoppedByUser }
+  if (shouldRestart(record.spec.restart, run)) {
+    container.state.status = 'restarting'
+    scheduleRestart(parts, container, 0)
+  } else container.notify('next-exit', 'not-running')
+}
+
+/** `--rm`: the container and its anonymous volumes go once its run is over. */
+async function autoRemove(parts: Parts, container: Container): Promise<void> {
+  try {
+    await parts.locks.run(container.id, async () => {
+      if (!container.removed && !container.running) await removeLocked(parts, container, { volumes: true })
+    })
+  } catch (error) {
+    parts.config.log('error', 'automatic removal failed', { container: container.id, error: String(error) })
+  }
+}

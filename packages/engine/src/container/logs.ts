@@ -1,0 +1,39 @@
+import { GantryError, type LogLine } from '@gantry/contracts'
+import { readLogs } from '../log/read-logs.ts'
+import type { Container } from './container.ts'
+import { logPath } from './inspect.ts'
+import type { Parts } from './parts.ts'
+
+export interface LogRequest {
+  readonly follow: boolean
+  readonly stdout: boolean
+  readonly stderr: boolean
+  readonly since?: string
+  readonly until?: string
+  readonly tail?: number
+}
+
+/** Lines of the container's log. Following ends when the container does. */
+export async function* containerLogs(
+  parts: Parts,
+  container: Container,
+  request: LogRequest,
+  signal: AbortSignal,
+): AsyncGenerator<{ lines: LogLine[] }> {
+  if (container.record.spec.log.driver === 'none') {
+    throw new GantryError('unsupported', `container ${container.name} keeps no log: its log driver is none`)
+  }
+  const ended = new AbortController()
+  const stopWaiting = new AbortController()
+  if (request.follow) {
+    container.wait('not-running', stopWaiting.signal).then(
+      () => ended.abort(),
+      () => {},
+    )
+  }
+  try {
+    yield* readLogs(logPath(parts, container), { ...request, ended: ended.signal }, signal)
+  } finally {
+    stopWaiting.abort()
+  }
+}

@@ -1,0 +1,68 @@
+import { type ContainerSpec, hostAdminPolicy } from '@gantry/contracts'
+import { planStart, planToOps } from '../plan/plan.ts'
+import type { ResolvedMount } from '../ports.ts'
+import { decide } from './create.ts'
+import { deviceRules } from './device-rules.ts'
+import { monitorDir, type Parts } from './parts.ts'
+
+/** Stands for the id in a plan that is only shown. */
+const placeholderId = '0'.repeat(64)
+
+/**
+ * The operations that a start of this spec would carry out. Nothing is made: folders that a create would choose are shown where they
+ * would be, and the sandbox that the network would give is shown as one taken from the pool.
+ */
+export async function planOnly(parts: Parts, projectId: string, asked: ContainerSpec): Promise<string[][]> {
+  const base = parts.idBase(projectId)
+  const image = await parts.images.resolve(projectId, asked.image)
+  const { spec, args } = await decide(parts, { projectId, spec: asked, policy: hostAdminPolicy }, image, placeholderId)
+  const group = { projectId, containerId: placeholderId }
+  const folder = parts.store.folder(placeholderId)
+  const layers = await parts.snapshots.withLowerView(image.layers, async (lowerDirs) => lowerDirs)
+  const ops = planToOps(
+    planStart({
+      containerId: placeholderId,
+      spec,
+      image: { entrypoint: [], command: args, env: [], user: '', workingDir: '' },
+      rootfs: { lowerDirs: layers, upperDir: `${folder}/upper`, workDir: `${folder}/work` },
+      mounts: spec.mounts.map(plannedMount),
+      sandbox: { namespaceOps: sandboxOps(spec, base) },
+      cgroupOps: parts.cgroups.createOps(group, spec.resources, deviceRules(spec)).ops,
+      cgroupEnterOps: parts.cgroups.enterOps(group),
+      seccompFile: await parts.seccompFile(spec),
+      nativeDir: parts.config.nativeDir,
+      monitorDir: monitorDir(parts.config, placeholderId),
+      files: { hosts: `${folder}/hosts`, hostname: `${folder}/hostname`, resolvConf: `${folder}/resolv.conf` },
+      logPath: `${folder}/log/container.log`,
+      exitFile: `${folder}/exit.json`,
+      joinPid: { pid: 1, ipc: 1 },
+      hostCapabilities: parts.hostCapabilities,
+    }),
+  )
+  return ops.map((op) => [...op])
+}
+
+function sandboxOps(spec: ContainerSpec, idBase: number): [string, ...string[]][] {
+  if (spec.networkMode === 'host') return []
+  if (spec.userns === 'host') return [['netns.new']]
+  return [
+    ['sandbox.new', placeholderId.slice(0, 12), String(idBase)],
+    ['sandbox', placeholderId.slice(0, 12)],
+  ]
+}
+
+function plannedMount(mount: ContainerSpec['mounts'][number]): ResolvedMount {
+  const { type, target, readOnly } = mount
+  return {
+    type,
+    name: type === 'volume' ? mount.source : undefined,
+    source: type === 'tmpfs' ? '' : (mount.source ?? '(anonymous volume)'),
+    target,
+    readOnly,
+    propagation: type === 'bind' ? mount.propagation : 'rprivate',
+    recursive: type === 'bind' ? mount.recursive : true,
+    copyUp: false,
+    idmapped: type === 'volume',
+    tmpfs: type === 'tmpfs' ? { sizeBytes: mount.sizeBytes, mode: mount.mode } : undefined,
+  }
+}

@@ -1,0 +1,78 @@
+import { existsSync, renameSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { GantryError } from '@gantry/contracts'
+import { faultPoint } from '../lib/fault.ts'
+import type { Container } from './container.ts'
+import { type Parts, emit } from './parts.ts'
+import { killAndWait } from './stop.ts'
+
+export interface RemoveOptions {
+  /** Kill it when it runs. */
+  readonly force: boolean
+  /** Remove its anonymous volumes as well. */
+  readonly volumes: boolean
+}
+
+/** Removes a container: what it wrote, its log, its name. Throws `wrong_state` when it runs, unless `force`. */
+export async function removeContainer(parts: Parts, container: Container, options: RemoveOptions): Promise<void> {
+  await parts.locks.run(container.id, async () => {
+    if (options.force) {
+      if (container.running) await killAndWait(parts, container)
+      else if (container.state.status === 'restarting') container.state.status = 'exited'
+    }
+    container.require('remove')
+    await removeLocked(parts, container, options)
+  })
+}
+
+/** The caller holds the lock and has checked that nothing runs. */
+export async function removeLocked(parts: Parts, container: Container, options: { volumes: boolean }): Promise<void> {
+  clearTimeout(container.restartTimer)
+  await container.cleanup
+  const entry = parts.journal.begin('remove', container.id)
+  container.state.status = 'removing'
+  faultPoint('remove.begin')
+  try {
+    await removeTraces(parts, container.id, options)
+  } catch (error) {
+    container.state.status = 'dead'
+    container.state.error = error instanceof Error ? error.message : String(error)
+    parts.journal.end(entry)
+    throw new GantryError(
+      'internal',
+      `container ${container.name} could not be removed completely: ${container.state.error}`,
+      {},
+      { cause: error },
+    )
+  }
+  container.removed = true
+  parts.store.delete(container)
+  parts.journal.end(entry)
+  emit(parts, container, 'destroy')
+  container.notify('removed', 'not-running', 'next-exit')
+  container.notifyStart(new GantryError('not_found', `container ${container.name} was removed`))
+}
+
+/**
+ * What a container leaves on disk, by id alone, so that recovery can finish it too. Renaming the folder is the point of no return:
+ * a folder without its name is never loaded again, only removed.
+ */
+export async function removeTraces(
+  parts: Pick<Parts, 'store' | 'snapshots' | 'volumes' | 'images'>,
+  id: string,
+  options: { volumes: boolean },
+) {
+  const folder = parts.store.folder(id)
+  const tombstone = `${folder}.removed`
+  if (existsSync(folder)) renameSync(folder, tombstone)
+  faultPoint('remove.tombstone')
+  const results = await Promise.allSettled([
+    parts.snapshots.remove(id),
+    parts.volumes.release(id, options.volumes),
+    parts.images.removeUser(id),
+  ])
+  for (const result of results) if (result.status === 'rejected') throw result.reason
+  faultPoint('remove.snapshot')
+  await rm(tombstone, { recursive: true, force: true })
+  faultPoint('remove.folder')
+}

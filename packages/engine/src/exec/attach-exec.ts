@@ -1,0 +1,98 @@
+import { type ByteChannel, GantryError } from '@gantry/contracts'
+import { monitorDir, type Parts } from '../container/parts.ts'
+import type { AttachChannel } from '../kernel/kernel.ts'
+import type { Exec } from './exec.ts'
+import { forgetFiles, startExec } from './start-exec.ts'
+import { view } from './view.ts'
+
+export interface Size {
+  readonly columns?: number
+  readonly rows?: number
+}
+const SIGHUP = 1
+
+/** `exec.start`: starts the exec and carries its bytes. A caller that leaves a terminal hangs it up; pipes just end. */
+export async function runAttached(
+  parts: Parts,
+  exec: Exec,
+  size: Size,
+  channel: ByteChannel,
+  signal: AbortSignal,
+): Promise<{ exitCode: number }> {
+  await startExec(parts, exec, { viewer: true, ...size })
+  const { spec } = exec
+  const attached = await openViewer(parts, exec, { stdin: spec.openStdin, from: 0 })
+  try {
+    await view(channel, attached, { tty: spec.tty, stdin: spec.openStdin }, signal)
+    return { exitCode: (await exec.wait()).exitCode }
+  } finally {
+    if (signal.aborted && spec.tty && !spec.persistent && exec.running && exec.started) parts.signal(exec.started, SIGHUP)
+    closeViewer(parts, exec, attached)
+  }
+}
+
+/**
+ * `exec.attach`: shows a persistent session from byte `from` of its output, starting it when it has not run yet. The first 8 bytes
+ * sent tell the offset of the byte that follows.
+ */
+export async function attachSession(
+  parts: Parts,
+  exec: Exec,
+  request: { from: number; columns: number; rows: number },
+  channel: ByteChannel,
+  signal: AbortSignal,
+): Promise<{ exitCode: number }> {
+  if (!exec.spec.tty) throw new GantryError('wrong_state', `exec ${exec.id.slice(0, 12)} has no terminal to attach to`)
+  if (!exec.claimed) await startExec(parts, exec, { viewer: true, columns: request.columns, rows: request.rows })
+  if (exec.exit) {
+    await channel.write(offsetHeader(request.from))
+    return { exitCode: exec.exit.exitCode }
+  }
+  const attached = await openViewer(parts, exec, { stdin: true, ...request })
+  try {
+    await channel.write(offsetHeader(attached.startOffset))
+    await view(channel, attached, { tty: true, stdin: true }, signal)
+    return { exitCode: (await exec.wait()).exitCode }
+  } finally {
+    closeViewer(parts, exec, attached)
+  }
+}
+
+/** `exec.resize`: through a viewer that is there, or through one for this purpose. */
+export async function resizeExec(parts: Parts, exec: Exec, columns: number, rows: number): Promise<void> {
+  if (!exec.running) throw new GantryError('wrong_state', `exec ${exec.id.slice(0, 12)} is not running`)
+  const [viewer] = exec.viewers
+  if (viewer) viewer.resize(columns, rows)
+  else {
+    const attached = await parts.kernel.attach(monitorDir(parts.config, exec.id), {
+      stdin: false,
+      stdout: false,
+      stderr: false,
+      from: 'end',
+      columns,
+      rows,
+    })
+    attached.detach()
+  }
+}
+
+async function openViewer(
+  parts: Parts,
+  exec: Exec,
+  options: { stdin: boolean; from: number; columns?: number; rows?: number },
+): Promise<AttachChannel> {
+  const attached = await parts.kernel.attach(monitorDir(parts.config, exec.id), { stdout: true, stderr: true, ...options })
+  exec.viewers.add(attached)
+  return attached
+}
+
+function closeViewer(parts: Parts, exec: Exec, attached: AttachChannel): void {
+  exec.viewers.delete(attached)
+  if (exec.exit && exec.viewers.size === 0) forgetFiles(parts, exec)
+}
+
+function offsetHeader(offset: number): Uint8Array {
+  const header = Buffer.alloc(8)
+  header.writeBigUInt64BE(BigInt(offset))
+  return header
+}

@@ -1,0 +1,34 @@
+import type { ByteChannel } from '@gantry/contracts'
+import type { AttachChannel } from '../kernel/kernel.ts'
+import { stdcopyFrame } from '../lib/stdcopy.ts'
+
+/**
+ * Carries bytes between a caller and a process until the process has ended and all its output was delivered, or the caller leaves.
+ * Without a terminal, output goes in stdcopy frames. The caller's half-close closes stdin only.
+ */
+export async function view(
+  channel: ByteChannel,
+  attached: AttachChannel,
+  options: { tty: boolean; stdin: boolean },
+  signal: AbortSignal,
+): Promise<void> {
+  const onAbort = () => attached.detach()
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  const input = options.stdin ? feed(channel, attached) : undefined
+  // Ends by itself when the request is over; a process that no longer reads is no failure of the view.
+  input?.catch(() => {})
+  try {
+    for await (const { stream, bytes } of attached.output) await channel.write(options.tty ? bytes : stdcopyFrame(stream, bytes))
+    signal.throwIfAborted()
+    channel.end()
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    attached.detach()
+  }
+}
+
+async function feed(channel: ByteChannel, attached: AttachChannel): Promise<void> {
+  for await (const bytes of channel.incoming) await attached.write(bytes)
+  attached.closeStdin()
+}
