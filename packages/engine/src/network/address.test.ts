@@ -1,6 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { addressHex, contains, formatAddress, formatSubnet, linkLocalOf, overlaps, parseAddress, parseReverseName, parseSubnet } from './address.ts'
+import {
+  addressHex,
+  contains,
+  formatAddress,
+  formatSubnet,
+  linkLocalOf,
+  overlaps,
+  parseAddress,
+  parseReverseName,
+  parseSubnet,
+} from './address.ts'
 
 describe('addresses', () => {
   it('survive a trip through text', () => {

@@ -45,7 +45,10 @@ export function parseResolvConf(text: string): ResolvConf {
   let search: string[] = []
   const options: string[] = []
   for (const line of text.split('\n')) {
-    const [keyword, ...values] = line.replace(/[#;].*/, '').trim().split(/\s+/)
+    const [keyword, ...values] = line
+      .replace(/[#;].*/, '')
+      .trim()
+      .split(/\s+/)
     if (keyword === 'nameserver' && values[0]) nameservers.push(values[0])
     else if (keyword === 'search' || keyword === 'domain') search = values
     else if (keyword === 'options') options.push(...values)
@@ -72,7 +75,8 @@ export function containerResolvConf(request: {
   host: ResolvConf
 }): string {
   const search = request.search.length > 0 ? request.search.filter((domain) => domain !== '.') : request.host.search
-  const options = request.options.length > 0 ? request.options : [...request.host.options.filter((option) => !option.startsWith('ndots:')), 'ndots:0']
+  const options =
+    request.options.length > 0 ? request.options : [...request.host.options.filter((option) => !option.startsWith('ndots:')), 'ndots:0']
   const direct = request.dns.length > 0 ? request.dns : request.host.nameservers
   return formatResolvConf({ nameservers: request.gateways.length > 0 ? request.gateways.slice(0, 3) : direct, search, options })
 }

@@ -18,7 +18,14 @@ export interface Element {
 /** One transaction, or none when there is nothing to change. */
 export function elementsOp(table: string, verb: '+' | '-', elements: readonly Element[]): Op[] {
   if (elements.length === 0) return []
-  const args = elements.flatMap(({ family, set, key, data, end }) => [end ? `${verb}end` : verb, family, table, set, key, verb === '+' ? data : '-'])
+  const args = elements.flatMap(({ family, set, key, data, end }) => [
+    end ? `${verb}end` : verb,
+    family,
+    table,
+    set,
+    key,
+    verb === '+' ? data : '-',
+  ])
   return [['nft.elements', ...args]]
 }
 

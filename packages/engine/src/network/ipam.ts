@@ -1,5 +1,15 @@
 import { GantryError } from '@gantry/contracts'
-import { type Address, contains, type Family, formatAddress, formatSubnet, overlaps, parseSubnet, type Subnet, subnetSize } from './address.ts'
+import {
+  type Address,
+  contains,
+  type Family,
+  formatAddress,
+  formatSubnet,
+  overlaps,
+  parseSubnet,
+  type Subnet,
+  subnetSize,
+} from './address.ts'
 
 /**
  * The addresses of one subnet. Automatic addresses are given in rising order and start again at the bottom when the end is

@@ -11,7 +11,10 @@ export function completeSpec(spec: NetworkSpec, taken: readonly { subnet: Subnet
   const families = asked.map(({ subnet }) => subnet.family)
   if (new Set(families).size !== families.length) refuse('ipam', '', 'at most one IPv4 and one IPv6 subnet')
   for (const { subnet } of asked) refuseTaken(subnet, taken)
-  const wanted: (4 | 6)[] = [...(families.includes(4) || families.length > 0 ? [] : [4 as const]), ...(spec.ipv6 && !families.includes(6) ? [6 as const] : [])]
+  const wanted: (4 | 6)[] = [
+    ...(families.includes(4) || families.length > 0 ? [] : [4 as const]),
+    ...(spec.ipv6 && !families.includes(6) ? [6 as const] : []),
+  ]
   const chosen = wanted.map((family) => {
     const subnet = chooseSubnet(
       family,

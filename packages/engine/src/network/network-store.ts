@@ -50,7 +50,8 @@ export class NetworkStore {
     const named = this.byName(projectId, reference)
     if (named) return named
     const matching = /^[0-9a-f]{2,64}$/.test(reference) ? this.ofProject(projectId).filter(({ id }) => id.startsWith(reference)) : []
-    if (matching.length > 1) throw new GantryError('invalid_input', `network id ${reference} is ambiguous: ${matching.length} networks start with it`)
+    if (matching.length > 1)
+      throw new GantryError('invalid_input', `network id ${reference} is ambiguous: ${matching.length} networks start with it`)
     const [only] = matching
     if (!only) throw new GantryError('not_found', `no such network: ${reference}`)
     return only

@@ -30,7 +30,7 @@ export interface SandboxRecord {
   readonly mode: string
   /** Own DNS servers (`--dns`), '' list: the host's. */
   readonly dns: readonly string[]
-  readonly published: readonly PortRecord[]
+  published: readonly PortRecord[]
   endpoints: readonly EndpointRecord[]
   pid: number
 }
@@ -65,7 +65,8 @@ export class SandboxStore {
       const path = `${this.#folder}/${name}`
       const result = readStateFile(path)
       if (result.kind === 'value') records.push(result.value as SandboxRecord)
-      if (result.kind === 'damaged') this.#log('error', 'network record of a container is damaged', { path: setAside(path), reason: result.reason })
+      if (result.kind === 'damaged')
+        this.#log('error', 'network record of a container is damaged', { path: setAside(path), reason: result.reason })
     }
     return records
   }

@@ -1,0 +1,49 @@
+import type { Op } from '@gantry/contracts'
+import { elementsOp, networkElements } from './elements.ts'
+import { bridgeOps } from './links.ts'
+import type { Network } from './network-record.ts'
+import type { NetworkState } from './state.ts'
+
+/** Makes the network's bridge, firewall elements and resolver when they are not there yet. */
+export async function bringUp(state: NetworkState, network: Network): Promise<void> {
+  if (network.up) return
+  await state.locks.run(network.id, async () => {
+    if (network.up) return
+    await state.ops(bringUpOps(state, network))
+    await enableForwarding(
+      state,
+      network.subnets.some(({ family }) => family === 6),
+    )
+    await Promise.all(network.gatewayTexts().map((address) => state.dns.listen(address)))
+    network.up = true
+  })
+}
+
+export function bringUpOps(state: NetworkState, network: Network): Op[] {
+  return [...bridgeOps(network.bridgePlan), ...elementsOp(state.names.table, '+', networkElements(network.firewall))]
+}
+
+/** The other way round. The network must have no endpoints. */
+export async function takeDown(state: NetworkState, network: Network): Promise<void> {
+  await state.locks.run(network.id, async () => {
+    network.up = false
+    await Promise.all(network.gatewayTexts().map((address) => state.dns.close(address)))
+    await state.ops([
+      ...elementsOp(state.names.table, '-', networkElements(network.firewall).reverse()),
+      ['net.delete?', 'host', network.record.bridge],
+    ])
+  })
+}
+
+/**
+ * Containers reach the outside only when the host forwards. We switch it on when it is off and say so: it is the host's setting, and
+ * other interfaces of the host forward from then on as well.
+ */
+export async function enableForwarding(state: NetworkState, ipv6: boolean): Promise<void> {
+  const wanted = ['net/ipv4/ip_forward', ...(ipv6 ? ['net/ipv6/conf/all/forwarding'] : [])]
+  const values = await state.ops(wanted.map((path) => ['net.sysctl.read', 'host', path] as const))
+  const off = wanted.filter((_, index) => values[index] === '0')
+  if (off.length === 0) return
+  await state.ops(off.map((path) => ['net.sysctl', 'host', path, '1'] as const))
+  state.log('warn', 'packet forwarding was off on this host and is now on, for the networks of containers', { sysctls: off })
+}

@@ -1,0 +1,110 @@
+import { type Endpoint, type EndpointSpec, GantryError } from '@gantry/contracts'
+import { parseAddress } from './address.ts'
+import { bringUp } from './bridges.ts'
+import { elementsOp } from './elements.ts'
+import { defaultEndpoint, endpointGuards, endpointOps, giveBack, reserveEndpoint } from './endpoints.ts'
+import { defaultRouteOp } from './links.ts'
+import type { Network } from './network-record.ts'
+import { emit } from './network-methods.ts'
+import { portElements } from './port-table.ts'
+import { announce, targetsOf } from './sandboxes.ts'
+import type { EndpointRecord, SandboxRecord } from './sandbox-record.ts'
+import type { ActiveSandbox, NetworkState } from './state.ts'
+
+/** Adds an endpoint to a running container. */
+export async function connectRunning(
+  state: NetworkState,
+  network: Network,
+  containerId: string,
+  spec: EndpointSpec,
+  pid: number,
+): Promise<Endpoint> {
+  return state.locks.run(`sandbox ${containerId}`, async () => {
+    const { record } = activeSandbox(state, containerId)
+    if (record.mode !== 'bridge')
+      throw new GantryError(
+        'wrong_state',
+        `container ${record.name} uses network mode ${record.mode} and cannot be connected to networks`,
+        { field: 'network' },
+      )
+    if (record.endpoints.some(({ endpoint }) => endpoint.networkId === network.id))
+      throw new GantryError('already_exists', `container ${record.name} is already connected to network ${network.name}`, {
+        field: 'network',
+        value: network.name,
+      })
+    await bringUp(state, network)
+    const added = reserveEndpoint(state, network, spec, freeInterfaceName(record))
+    const before = record.endpoints
+    const isDefault = !defaultEndpoint(state, before) && !network.record.spec.internal
+    try {
+      await state.ops([
+        ...endpointOps(network, `pid:${pid}`, added, isDefault),
+        ...elementsOp(state.names.table, '+', endpointGuards(added)),
+      ])
+      await changeEndpoints(state, record, [...before, added])
+    } catch (error) {
+      await removeLink(state, added)
+      throw error
+    }
+    announce(state, record, network.id)
+    emit(state, network, 'connect', { container: containerId })
+    return added.endpoint
+  })
+}
+
+/** Takes an endpoint from a running container; default routes and published ports move to another one when there is one. */
+export async function disconnectRunning(state: NetworkState, network: Network, containerId: string): Promise<void> {
+  await state.locks.run(`sandbox ${containerId}`, async () => {
+    const { record } = activeSandbox(state, containerId)
+    const gone = record.endpoints.find(({ endpoint }) => endpoint.networkId === network.id)
+    if (!gone) throw new GantryError('not_found', `container ${record.name} is not connected to network ${network.name}`)
+    const left = record.endpoints.filter((endpoint) => endpoint !== gone)
+    const wasDefault = defaultEndpoint(state, record.endpoints) === gone
+    state.zone.remove(containerId, network.id)
+    await changeEndpoints(state, record, left)
+    await removeLink(state, gone)
+    const next = wasDefault ? defaultEndpoint(state, left) : undefined
+    if (next && record.pid > 0)
+      await state.ops(
+        gatewaysOf(next).map((gateway) => defaultRouteOp('net.route', `pid:${record.pid}`, parseAddress(gateway), next.interfaceName)),
+      )
+    emit(state, network, 'disconnect', { container: containerId })
+  })
+}
+
+function gatewaysOf({ endpoint }: EndpointRecord): string[] {
+  return [endpoint.ipv4Gateway, endpoint.ipv6Gateway].filter(Boolean)
+}
+
+function activeSandbox(state: NetworkState, containerId: string): ActiveSandbox {
+  const active = state.active.get(containerId)
+  if (!active) throw new GantryError('wrong_state', `container ${containerId.slice(0, 12)} has no network of its own now`)
+  return active
+}
+
+function freeInterfaceName({ endpoints }: SandboxRecord): string {
+  for (let index = 0; ; index++) {
+    const name = `eth${index}`
+    if (!endpoints.some(({ interfaceName }) => interfaceName === name)) return name
+  }
+}
+
+async function removeLink(state: NetworkState, record: EndpointRecord): Promise<void> {
+  await state.ops([...elementsOp(state.names.table, '-', endpointGuards(record)), ['net.delete?', 'host', record.link]])
+  giveBack(state, record)
+}
+
+/** Notes the new list of endpoints, and leads published ports to the one that is now the default. */
+async function changeEndpoints(state: NetworkState, record: SandboxRecord, endpoints: readonly EndpointRecord[]): Promise<void> {
+  const before = targetsOf(state, record.endpoints)
+  const after = targetsOf(state, endpoints)
+  if (record.published.length > 0 && (before.ipv4 !== after.ipv4 || before.ipv6 !== after.ipv6)) {
+    await state.ops(elementsOp(state.names.table, '-', portElements(record.published, before)))
+    await state.ports.unpublish(record.containerId)
+    const holder = { containerId: record.containerId, containerName: record.name, projectId: record.projectId }
+    await state.ports.restore(holder, record.published, after)
+    await state.ops(elementsOp(state.names.table, '+', portElements(record.published, after)))
+  }
+  record.endpoints = endpoints
+  state.sandboxes.save(record)
+}

@@ -1,0 +1,127 @@
+import { randomBytes } from 'node:crypto'
+import { GantryError, type NetworkInspect, type NetworkSpec, networkSpecSchema } from '@gantry/contracts'
+import { formatSubnet, parseSubnet, type Subnet } from './address.ts'
+import { takeDown } from './bridges.ts'
+import { completeSpec } from './network-spec.ts'
+import { defaultNetworkName, Network, type NetworkRecord } from './network-record.ts'
+import { publishedPorts } from './port-table.ts'
+import type { SandboxMaker } from './sandboxes.ts'
+import type { NetworkState } from './state.ts'
+
+/** Makes a network; its bridge appears with the first container. One at a time, because each looks at the subnets of all. */
+export async function createNetwork(state: NetworkState, projectId: string, spec: NetworkSpec, builtin: boolean): Promise<Network> {
+  return state.locks.run('networks', async () => {
+    const existing = state.networks.byName(projectId, spec.name)
+    if (existing && builtin) return existing
+    if (existing || ['host', 'none', 'default'].includes(spec.name)) {
+      throw new GantryError('already_exists', `network ${spec.name} already exists`, {
+        field: 'name',
+        value: spec.name,
+        remedy: 'choose another name',
+      })
+    }
+    const complete = completeSpec(spec, await takenSubnets(state), state.dependencies.config.instanceId)
+    const network = new Network(newRecord(state, projectId, complete, builtin))
+    await state.networks.add(network)
+    emit(state, network, 'create')
+    return network
+  })
+}
+
+function newRecord(state: NetworkState, projectId: string, spec: NetworkSpec, builtin: boolean): NetworkRecord {
+  for (;;) {
+    const id = randomBytes(32).toString('hex')
+    const bridge = state.names.bridge(id)
+    if (state.networks.all().some(({ record }) => record.bridge === bridge)) continue
+    return { id, projectId, spec, builtin, bridge, createdAt: new Date().toISOString() }
+  }
+}
+
+/** Subnets of our networks and of the host's routes: whatever a new network must not hide. */
+async function takenSubnets(state: NetworkState): Promise<{ subnet: Subnet; holder: string }[]> {
+  const own = state.networks
+    .all()
+    .flatMap(({ record, subnets }) => subnets.map((subnet) => ({ subnet, holder: `network ${record.spec.name}` })))
+  const [routes = ''] = await state.ops([['net.routes', 'host']])
+  const host = routes
+    .split('\n')
+    .filter((line) => line && !line.includes(` ${state.names.bridgePrefix}`))
+    .map((line) => parseSubnet(line.split(' ')[0] ?? ''))
+    // Multicast and link-local routes are on every interface and hide nothing.
+    .filter((subnet) => subnet.prefixLength > 0 && !/^(ff00|fe80)/.test(formatSubnet(subnet)))
+    .map((subnet) => ({ subnet, holder: 'a route of this host' }))
+  return [...own, ...host]
+}
+
+/** The project's default network, made when it has none. */
+export async function ensureDefaultNetwork(state: NetworkState, projectId: string): Promise<Network> {
+  return (
+    state.networks.byName(projectId, defaultNetworkName) ??
+    createNetwork(state, projectId, networkSpecSchema.parse({ name: defaultNetworkName }), true)
+  )
+}
+
+/** Containers with an endpoint on the network. */
+function users(state: NetworkState, network: Network): string[] {
+  return [...state.active.values()]
+    .filter(({ record }) => record.endpoints.some(({ endpoint }) => endpoint.networkId === network.id))
+    .map(({ record }) => record.name)
+}
+
+/** Throws `wrong_state` while running containers use it. The default network goes only with its project. */
+export async function removeNetwork({ state, pool }: SandboxMaker, network: Network, withBuiltin = false): Promise<void> {
+  if (network.record.builtin && !withBuiltin)
+    throw new GantryError('invalid_input', `network ${network.name} is the project's default network and cannot be removed`, {
+      value: network.name,
+    })
+  const names = users(state, network)
+  if (names.length > 0) {
+    throw new GantryError(
+      'wrong_state',
+      `network ${network.name} is in use by ${names.length === 1 ? 'container' : 'containers'} ${names.slice(0, 5).join(', ')}`,
+      {
+        value: network.name,
+        remedy: 'disconnect or stop the containers first',
+      },
+    )
+  }
+  await state.networks.remove(network)
+  await pool.drain(network.id)
+  await takeDown(state, network)
+  emit(state, network, 'destroy')
+}
+
+export function emit(state: NetworkState, network: Network, action: string, attributes: Record<string, string> = {}): void {
+  const { id, record } = network
+  state.dependencies.events.emit({
+    type: 'network',
+    action,
+    id,
+    projectId: record.projectId,
+    attributes: { name: network.name, type: 'bridge', ...attributes },
+  })
+}
+
+export function inspectNetwork(state: NetworkState, network: Network): NetworkInspect {
+  const containers = [...state.active.values()].flatMap(({ record }) =>
+    record.endpoints
+      .filter(({ endpoint }) => endpoint.networkId === network.id)
+      .map(({ endpoint }) => ({
+        ...endpoint,
+        containerId: record.containerId,
+        containerName: record.name,
+        ports: publishedPorts(record.published),
+      })),
+  )
+  return { ...network.record, spec: { ...network.record.spec }, containers }
+}
+
+/** `key` or `key=value`, all must match. */
+export function hasLabels(network: Network, labels: readonly string[]): boolean {
+  return labels.every((label) => {
+    const equals = label.indexOf('=')
+    const key = equals < 0 ? label : label.slice(0, equals)
+    const value = network.record.spec.labels[key]
+    return value !== undefined && (equals < 0 || value === label.slice(equals + 1))
+  })
+}

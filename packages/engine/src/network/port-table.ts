@@ -1,0 +1,170 @@
+import { networkInterfaces } from 'node:os'
+import { GantryError, type PublishedPort } from '@gantry/contracts'
+import { type Address, parseAddress } from './address.ts'
+import { type Element, publishElement } from './elements.ts'
+import { listenTcp, listenUdp, type PortListener } from './loopback-proxy.ts'
+import type { WantedPort } from './ports-plan.ts'
+import type { PortRecord } from './sandbox-record.ts'
+
+export interface PortHolder {
+  readonly containerId: string
+  readonly containerName: string
+  readonly projectId: string
+}
+
+interface Held {
+  readonly record: PortRecord
+  readonly holder: PortHolder
+  listener: PortListener | null
+}
+
+/** Addresses of the container that published ports lead to; null where it has none of that family. */
+export interface PublishTargets {
+  readonly ipv4: string | null
+  readonly ipv6: string | null
+}
+
+/** Every published port of the instance, with the listener that keeps it. */
+export class PortTable {
+  readonly #held = new Map<string, Held[]>()
+
+  /** Takes all ports or none. Throws `already_exists` naming who has the port, `invalid_input` for a foreign host address. */
+  async publish(holder: PortHolder, wanted: readonly WantedPort[], targets: PublishTargets): Promise<PortRecord[]> {
+    const mine: Held[] = []
+    this.#held.set(holder.containerId, mine)
+    try {
+      for (const port of wanted) mine.push(await this.#take(holder, port, targets))
+      return mine.map(({ record }) => record)
+    } catch (error) {
+      await this.unpublish(holder.containerId)
+      throw error
+    }
+  }
+
+  /** After a restart of the agent: takes the ports again. A port that somebody took meanwhile keeps its firewall entry; returns those. */
+  async restore(holder: PortHolder, records: readonly PortRecord[], targets: PublishTargets): Promise<PortRecord[]> {
+    const mine: Held[] = []
+    this.#held.set(holder.containerId, mine)
+    const lost: PortRecord[] = []
+    for (const record of records) {
+      const listener = await open(record, targets).catch(() => null)
+      if (!listener) lost.push(record)
+      mine.push({ record, holder, listener })
+    }
+    return lost
+  }
+
+  async unpublish(containerId: string): Promise<void> {
+    const held = this.#held.get(containerId) ?? []
+    this.#held.delete(containerId)
+    await Promise.all(held.map(({ listener }) => listener?.close()))
+  }
+
+  async closeAll(): Promise<void> {
+    await Promise.all([...this.#held.keys()].map((containerId) => this.unpublish(containerId)))
+  }
+
+  async #take(holder: PortHolder, port: WantedPort, targets: PublishTargets): Promise<Held> {
+    const taken = port.hostPort === 0 ? undefined : this.#conflict(port)
+    if (taken) throw portTaken(port, taken.holder, holder.projectId)
+    try {
+      const listener = await open(port, targets)
+      const record = {
+        protocol: port.protocol,
+        containerPort: port.containerPort,
+        hostAddress: port.hostAddress,
+        hostPort: listener.hostPort,
+      }
+      return { record, holder, listener }
+    } catch (error) {
+      throw this.#refusal(port, error as NodeJS.ErrnoException, holder)
+    }
+  }
+
+  #conflict({ protocol, hostPort, hostAddress }: WantedPort): Held | undefined {
+    const clashes = ({ record }: Held) =>
+      record.protocol === protocol &&
+      record.hostPort === hostPort &&
+      (record.hostAddress === '' || hostAddress === '' || record.hostAddress === hostAddress)
+    for (const held of this.#held.values()) {
+      const found = held.find(clashes)
+      if (found) return found
+    }
+    return undefined
+  }
+
+  #refusal(port: WantedPort, error: NodeJS.ErrnoException, holder: PortHolder): GantryError {
+    // Somebody of ours may have taken it while we were waiting for the system.
+    const winner = this.#conflict(port)
+    if (error.code === 'EADDRINUSE') return portTaken(port, winner?.holder ?? null, holder.projectId)
+    if (error.code === 'EADDRNOTAVAIL') {
+      return new GantryError('invalid_input', `host address ${port.hostAddress} is not an address of this host`, {
+        field: 'ports.hostAddress',
+        value: port.hostAddress,
+        remedy: 'leave the address out to publish on all of them',
+      })
+    }
+    return new GantryError(
+      'internal',
+      `port ${describe(port)} cannot be published: ${error.code ?? error.message}`,
+      { errno: error.code },
+      { cause: error },
+    )
+  }
+}
+
+function describe({ hostAddress, hostPort, protocol }: WantedPort): string {
+  const address = hostAddress.includes(':') ? `[${hostAddress}]:` : hostAddress ? `${hostAddress}:` : ''
+  return `${address}${hostPort}/${protocol}`
+}
+
+function portTaken(port: WantedPort, by: PortHolder | null, projectId: string): GantryError {
+  const who = !by
+    ? 'another program on this host'
+    : by.projectId === projectId
+      ? `container ${by.containerName}`
+      : 'a container of another project'
+  return new GantryError('already_exists', `port ${describe(port)} is already in use by ${who}`, {
+    field: 'ports.hostPort',
+    value: String(port.hostPort),
+    remedy: 'choose another host port, or none to have a free one picked',
+  })
+}
+
+/** Whether sockets for all addresses can be opened for IPv4 and IPv6 at once. */
+export function hostHasIpv6(): boolean {
+  return Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ family }) => family === 'IPv6'))
+}
+
+function open(port: WantedPort, targets: PublishTargets): Promise<PortListener> {
+  const address = port.hostAddress || (hostHasIpv6() ? '::' : '0.0.0.0')
+  const prefersIpv6 = port.hostAddress.includes(':') && targets.ipv6
+  const target = { address: (prefersIpv6 ? targets.ipv6 : (targets.ipv4 ?? targets.ipv6)) ?? '', port: port.containerPort }
+  return port.protocol === 'tcp' ? listenTcp(address, port.hostPort, target) : listenUdp(address, port.hostPort, target)
+}
+
+/** What inspect shows: an entry for each family of an all-address port. */
+export function publishedPorts(records: readonly PortRecord[], ipv6 = hostHasIpv6()): PublishedPort[] {
+  return records.flatMap(({ containerPort, protocol, hostAddress, hostPort }) => {
+    const addresses = hostAddress ? [hostAddress] : ipv6 ? ['0.0.0.0', '::'] : ['0.0.0.0']
+    return addresses.map((address) => ({ containerPort, protocol, hostAddress: address, hostPort }))
+  })
+}
+
+/** The firewall's part of the ports. The host's loopback is the listener's alone. */
+export function portElements(records: readonly PortRecord[], targets: PublishTargets): Element[] {
+  return records.flatMap(({ protocol, containerPort, hostAddress, hostPort }) => {
+    const host: Address | null = hostAddress ? parseAddress(hostAddress) : null
+    if (host && isLoopback(host)) return []
+    return [targets.ipv4, targets.ipv6].flatMap((text): Element[] => {
+      if (!text) return []
+      const target = parseAddress(text)
+      if (host && host.family !== target.family) return []
+      return [publishElement({ host, protocol, hostPort, target, targetPort: containerPort })]
+    })
+  })
+}
+
+function isLoopback({ family, value }: Address): boolean {
+  return family === 4 ? value >> 24n === 127n : value === 1n
+}

@@ -1,0 +1,215 @@
+import { type Endpoint, type EndpointSpec, GantryError, type Op } from '@gantry/contracts'
+import type { Sandbox, SandboxRequest } from '../ports.ts'
+import { bringUp } from './bridges.ts'
+import { containerResolvConf, formatResolvConf, hostsFile } from './container-files.ts'
+import { elementsOp } from './elements.ts'
+import { defaultEndpoint, endpointAddresses, endpointGuards, endpointOps, giveBack, reserveEndpoint } from './endpoints.ts'
+import { sandboxOps, sysctlOps } from './links.ts'
+import { defaultNetworkName, type Network } from './network-record.ts'
+import { portElements, publishedPorts, type PublishTargets } from './port-table.ts'
+import { wantedPorts } from './ports-plan.ts'
+import type { EndpointRecord, SandboxRecord } from './sandbox-record.ts'
+import type { NetworkState } from './state.ts'
+import { dropSandboxOps, type WarmPool } from './warm-pool.ts'
+
+export interface SandboxMaker {
+  readonly state: NetworkState
+  readonly pool: WarmPool
+  /** The project's default network, made when it has none. */
+  defaultNetwork(projectId: string): Promise<Network>
+}
+
+/** `NetworkController.acquire`. */
+export async function acquireSandbox(maker: SandboxMaker, request: SandboxRequest): Promise<Sandbox> {
+  const { networkMode, userns } = request.spec
+  const userOps: Op[] = userns === 'host' ? [] : [['userns.new', String(request.idBase), '65536']]
+  if (networkMode === 'host') return { namespaceOps: userOps, endpoints: [], ports: [], hosts: null, resolvConf: null, warnings: [] }
+  if (networkMode.startsWith('container:')) return joinedSandbox(request)
+  return networkMode === 'none' ? bareSandbox(maker, request) : bridgedSandbox(maker, request)
+}
+
+function joinedSandbox({ spec, joinPid }: SandboxRequest): Sandbox {
+  if (!joinPid)
+    throw new GantryError('wrong_state', `${spec.networkMode} is not running, so its network cannot be joined`, { field: 'networkMode' })
+  const userOps: Op[] = spec.userns === 'host' ? [] : [['userns.join', `/proc/${joinPid}/ns/user`]]
+  const namespaceOps: Op[] = [...userOps, ['netns.join', `/proc/${joinPid}/ns/net`]]
+  return { namespaceOps, endpoints: [], ports: [], hosts: null, resolvConf: null, warnings: [] }
+}
+
+/** What the launcher needs to make the pair of namespaces: `host` instead of an id base leaves the user namespace out. */
+function newSandboxOp(key: string, { idBase, spec }: SandboxRequest): Op {
+  return ['sandbox.new', key, spec.userns === 'host' ? 'host' : String(idBase)]
+}
+
+async function bareSandbox({ state }: SandboxMaker, request: SandboxRequest): Promise<Sandbox> {
+  const key = request.containerId
+  const where = `sandbox:${key}` as const
+  state.active.set(key, { key, record: recordOf(request, []) })
+  await state.ops([newSandboxOp(key, request), ...sandboxOps(where), ...sysctlOps(where, request.spec.sysctls)])
+  const host = state.hostResolvConf()
+  const resolvConf = formatResolvConf({ ...host, search: request.spec.dnsSearch.length > 0 ? request.spec.dnsSearch : host.search })
+  return { namespaceOps: [['sandbox', key]], endpoints: [], ports: [], hosts: hostsOf(state, request, []), resolvConf, warnings: [] }
+}
+
+async function bridgedSandbox(maker: SandboxMaker, request: SandboxRequest): Promise<Sandbox> {
+  const { state } = maker
+  const specs = request.spec.endpoints.length > 0 ? request.spec.endpoints : [{ network: defaultNetworkName, aliases: [] }]
+  const networks = await findNetworks(maker, request, specs)
+  const warm = warmable(request, specs) && networks[0] ? maker.pool.take(networks[0], request.idBase) : null
+  const endpoints = warm ? [withAliases(warm.endpoint, specs[0]?.aliases ?? [])] : reserveAll(state, networks, specs)
+  const key = warm?.key ?? request.containerId
+  const record = recordOf(request, endpoints)
+  // From here on `release` undoes everything.
+  state.active.set(request.containerId, { key, record })
+  try {
+    const warnings = await publish(state, request, record)
+    const ports = elementsOp(state.names.table, '+', portElements(record.published, targetsOf(state, record.endpoints)))
+    const sysctls = sysctlOps(`sandbox:${key}`, request.spec.sysctls)
+    await state.ops([...(warm ? [] : coldOps(state, request, networks, endpoints, key)), ...sysctls, ...ports])
+    announce(state, record)
+    state.sandboxes.save(record)
+    return sandboxOf(state, request, record, key, warnings)
+  } catch (error) {
+    await releaseSandbox(state, request.containerId)
+    throw error
+  }
+}
+
+/** Every named network, up; the default one is made on demand. Throws `not_found`, `invalid_input` (named twice). */
+async function findNetworks(maker: SandboxMaker, request: SandboxRequest, specs: readonly EndpointSpec[]): Promise<Network[]> {
+  const { state } = maker
+  const networks: Network[] = []
+  for (const { network: name } of specs) {
+    const isDefault = name === defaultNetworkName || name === 'default'
+    const network = isDefault ? await maker.defaultNetwork(request.projectId) : state.networks.find(request.projectId, name)
+    if (networks.includes(network))
+      throw new GantryError('invalid_input', `network ${name} is named twice`, { field: 'endpoints', value: name })
+    await bringUp(state, network)
+    networks.push(network)
+  }
+  return networks
+}
+
+/** A ready sandbox fits when nothing about it was asked to be special. */
+function warmable({ spec }: SandboxRequest, specs: readonly EndpointSpec[]): boolean {
+  const [only] = specs
+  return specs.length === 1 && spec.userns !== 'host' && !only?.ipv4Address && !only?.ipv6Address && !only?.macAddress
+}
+
+function withAliases(record: EndpointRecord, aliases: readonly string[]): EndpointRecord {
+  return aliases.length === 0 ? record : { ...record, endpoint: { ...record.endpoint, aliases: [...aliases] } }
+}
+
+function reserveAll(state: NetworkState, networks: readonly Network[], specs: readonly EndpointSpec[]): EndpointRecord[] {
+  const endpoints: EndpointRecord[] = []
+  try {
+    specs.forEach((spec, index) => {
+      const network = networks[index]
+      if (network) endpoints.push(reserveEndpoint(state, network, spec, `eth${index}`))
+    })
+  } catch (error) {
+    for (const endpoint of endpoints) giveBack(state, endpoint)
+    throw error
+  }
+  return endpoints
+}
+
+function coldOps(
+  state: NetworkState,
+  request: SandboxRequest,
+  networks: readonly Network[],
+  endpoints: readonly EndpointRecord[],
+  key: string,
+): Op[] {
+  const where = `sandbox:${key}` as const
+  const withDefault = defaultEndpoint(state, endpoints)
+  return [
+    newSandboxOp(key, request),
+    ...sandboxOps(where),
+    ...endpoints.flatMap((endpoint, index) => {
+      const network = networks[index]
+      return network ? endpointOps(network, where, endpoint, endpoint === withDefault) : []
+    }),
+    ...elementsOp(state.names.table, '+', endpoints.flatMap(endpointGuards)),
+  ]
+}
+
+function recordOf(request: SandboxRequest, endpoints: readonly EndpointRecord[]): SandboxRecord {
+  const { containerId, projectId, containerName, spec } = request
+  const hostname = spec.hostname ?? containerId.slice(0, 12)
+  return { containerId, projectId, name: containerName, hostname, mode: spec.networkMode, dns: spec.dns, published: [], endpoints, pid: 0 }
+}
+
+/** Where published ports lead: the endpoint with the default routes. */
+export function targetsOf(state: NetworkState, endpoints: readonly EndpointRecord[]): PublishTargets {
+  const endpoint = defaultEndpoint(state, endpoints)?.endpoint
+  return { ipv4: endpoint?.ipv4Address || null, ipv6: endpoint?.ipv6Address || null }
+}
+
+/** Takes the host ports and notes them in the record; returns warnings. */
+async function publish(state: NetworkState, request: SandboxRequest, record: SandboxRecord): Promise<string[]> {
+  const wanted = wantedPorts(request.spec)
+  if (wanted.length === 0) return []
+  const targets = targetsOf(state, record.endpoints)
+  if (!targets.ipv4 && !targets.ipv6) return ['ports are not published: all networks of the container are internal']
+  const holder = { containerId: record.containerId, containerName: record.name, projectId: record.projectId }
+  record.published = await state.ports.publish(holder, wanted, targets)
+  return []
+}
+
+/** Makes the container's names known on its networks. */
+export function announce(state: NetworkState, record: SandboxRecord, only?: string): void {
+  for (const endpoint of record.endpoints) {
+    const { networkId, aliases } = endpoint.endpoint
+    if (only && networkId !== only) continue
+    const names = [record.name, `${record.name}.${record.projectId}`, record.containerId.slice(0, 12), record.hostname, ...aliases]
+    state.zone.add({ containerId: record.containerId, networkId, names, addresses: endpointAddresses(endpoint) })
+  }
+}
+
+function sandboxOf(state: NetworkState, request: SandboxRequest, record: SandboxRecord, key: string, warnings: readonly string[]): Sandbox {
+  const endpoints = record.endpoints.map(({ endpoint }) => endpoint)
+  const { dns, dnsSearch, dnsOptions } = request.spec
+  // IPv4 gateways first: the same resolver answers on all of them.
+  const gateways = [...endpoints.map(({ ipv4Gateway }) => ipv4Gateway), ...endpoints.map(({ ipv6Gateway }) => ipv6Gateway)].filter(Boolean)
+  return {
+    namespaceOps: [['sandbox', key]],
+    endpoints,
+    ports: publishedPorts(record.published),
+    hosts: hostsOf(state, request, record.endpoints),
+    resolvConf: containerResolvConf({ gateways, dns, search: dnsSearch, options: dnsOptions, host: state.hostResolvConf() }),
+    warnings,
+  }
+}
+
+function hostsOf(state: NetworkState, { containerId, spec }: SandboxRequest, endpoints: readonly EndpointRecord[]): string {
+  const gateway: Endpoint | undefined = defaultEndpoint(state, endpoints)?.endpoint
+  return hostsFile({
+    hostname: spec.hostname ?? containerId.slice(0, 12),
+    domainname: spec.domainname,
+    addresses: endpoints.flatMap(endpointAddresses),
+    extraHosts: spec.extraHosts,
+    hostGateway: gateway?.ipv4Gateway || gateway?.ipv6Gateway || null,
+  })
+}
+
+/** `NetworkController.release`. Ports are free when it resolves; links go in the background, their addresses after them. */
+export async function releaseSandbox(state: NetworkState, containerId: string): Promise<void> {
+  const active = state.active.get(containerId)
+  if (!active) return
+  state.active.delete(containerId)
+  const { record, key } = active
+  state.zone.remove(containerId)
+  state.sandboxes.remove(containerId)
+  if (record.published.length > 0) {
+    const elements = portElements(record.published, targetsOf(state, record.endpoints))
+    await state.ops(elementsOp(state.names.table, '-', elements)).catch((error: unknown) => {
+      state.log('error', 'removing published ports failed', { containerId, error: String(error) })
+    })
+    await state.ports.unpublish(containerId)
+  }
+  state.later('removing a sandbox', async () => {
+    await state.ops(dropSandboxOps(state, [{ key, endpoints: record.endpoints }]))
+    for (const endpoint of record.endpoints) giveBack(state, endpoint)
+  })
+}

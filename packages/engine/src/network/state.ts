@@ -1,0 +1,93 @@
+import type { Op } from '@gantry/contracts'
+import { KeyedLock } from '../lib/keyed-lock.ts'
+import { contains, parseAddress } from './address.ts'
+import { parseResolvConf, type ResolvConf } from './container-files.ts'
+import { DnsServer } from './dns/server.ts'
+import type { NetworkDependencies } from './network-engine.ts'
+import { KernelNames } from './names.ts'
+import { NetworkStore } from './network-store.ts'
+import { PortTable } from './port-table.ts'
+import { type SandboxRecord, SandboxStore } from './sandbox-record.ts'
+import { Zone } from './zone.ts'
+import { readFileSync, statSync } from 'node:fs'
+
+/** A sandbox in use, and the key under which the launcher holds it until the container's process is in it. */
+export interface ActiveSandbox {
+  readonly record: SandboxRecord
+  readonly key: string
+}
+
+/** What the parts of network/ share. */
+export class NetworkState {
+  readonly dependencies: NetworkDependencies
+  readonly names: KernelNames
+  readonly networks: NetworkStore
+  readonly sandboxes: SandboxStore
+  readonly active = new Map<string, ActiveSandbox>()
+  readonly zone = new Zone()
+  readonly ports = new PortTable()
+  readonly dns: DnsServer
+  /** One change at a time: by network id, and `names` for what looks at all networks. */
+  readonly locks = new KeyedLock()
+  readonly #background = new Set<Promise<void>>()
+  readonly #hostResolvConf: () => ResolvConf
+
+  constructor(dependencies: NetworkDependencies) {
+    this.dependencies = dependencies
+    this.names = new KernelNames(dependencies.config.instanceId)
+    this.networks = new NetworkStore(dependencies.config)
+    this.sandboxes = new SandboxStore(dependencies.config)
+    this.#hostResolvConf = hostResolvConfReader('/etc/resolv.conf')
+    this.dns = new DnsServer({
+      zone: this.zone,
+      log: dependencies.config.log,
+      upstreams: ({ containerId, networkIds }) => this.#upstreams(containerId, networkIds),
+      ownsAddress: (text) => {
+        const address = parseAddress(text)
+        return this.networks.all().some(({ subnets }) => subnets.some((subnet) => contains(subnet, address)))
+      },
+    })
+  }
+
+  get log() {
+    return this.dependencies.config.log
+  }
+
+  hostResolvConf(): ResolvConf {
+    return this.#hostResolvConf()
+  }
+
+  /** A container that has internal networks only must not reach the outside by questions either. */
+  #upstreams(containerId: string, networkIds: ReadonlySet<string>): readonly string[] {
+    const outside = [...networkIds].some((id) => this.networks.get(id)?.record.spec.internal === false)
+    if (!outside) return []
+    const own = this.active.get(containerId)?.record.dns ?? []
+    return own.length > 0 ? own : this.hostResolvConf().nameservers
+  }
+
+  async ops(ops: readonly Op[]): Promise<string[]> {
+    return ops.length === 0 ? [] : this.dependencies.kernel.ops(ops)
+  }
+
+  /** Work that nobody waits for; failures are logged. `settled` waits for it. */
+  later(what: string, work: () => Promise<void>): void {
+    const promise = work().catch((error: unknown) => this.log('error', `${what} failed`, { error: String(error) }))
+    this.#background.add(promise)
+    void promise.finally(() => this.#background.delete(promise))
+  }
+
+  async settled(): Promise<void> {
+    while (this.#background.size > 0) await Promise.all(this.#background)
+  }
+}
+
+/** Reads the file when it has changed. */
+function hostResolvConfReader(path: string): () => ResolvConf {
+  let known = { stamp: '', content: parseResolvConf('') }
+  return () => {
+    const stat = statSync(path, { throwIfNoEntry: false })
+    const stamp = stat ? `${stat.mtimeMs} ${stat.size} ${stat.ino}` : 'missing'
+    if (stamp !== known.stamp) known = { stamp, content: parseResolvConf(stat ? readFileSync(path, 'utf8') : '') }
+    return known.content
+  }
+}
