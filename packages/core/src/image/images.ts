@@ -1,0 +1,74 @@
+import { type ImageInspect, type ImageSummary, type OutputOf, SYSTEM_PROJECT, imageRefSchema } from '@gantry/contracts'
+import { deleteHoldings, presentHoldings } from '@gantry/db'
+import { z } from 'zod'
+import { visibleProjects } from '../access.ts'
+import { projectFields, someProjectFields } from '../lib/project-input.ts'
+import { useCase } from '../use-case.ts'
+
+const imageFields = { ...projectFields, image: imageRefSchema }
+
+/** Images of one project, or of all that the caller can see; the built-in ones are among them. */
+export const listImages = useCase({
+  verb: 'image.list',
+  permission: 'image.view',
+  effect: 'read',
+  acrossProjects: true,
+  input: z.strictObject(someProjectFields),
+  async run({ backend, user }, { projectId }): Promise<ImageSummary[]> {
+    const images = await backend.agent.call('image.list', { projectId })
+    const visible = projectId === undefined ? (await visibleProjects(backend, user)).map(({ project }) => project.id) : [projectId]
+    const shown = new Set([...visible, SYSTEM_PROJECT])
+    return images.filter((image) => shown.has(image.projectId))
+  },
+})
+
+export const inspectImage = useCase({
+  verb: 'image.inspect',
+  permission: 'image.view',
+  effect: 'read',
+  input: z.strictObject(imageFields),
+  run: ({ backend }, input): Promise<ImageInspect> => backend.agent.call('image.inspect', input),
+})
+
+export const tagImage = useCase({
+  verb: 'image.tag',
+  permission: 'image.change',
+  effect: 'agent',
+  input: z.strictObject({ ...imageFields, reference: imageRefSchema }),
+  object: ({ image, reference }) => `image ${image} as ${reference}`,
+  async run({ backend, commit, user }, input): Promise<{ reference: string }> {
+    const { projectId, reference } = input
+    await backend.agent.call('image.tag', input)
+    // Tagging a built-in image makes the project hold it too.
+    const { id } = await backend.agent.call('image.inspect', { projectId, image: reference })
+    await commit((tx) => presentHoldings(tx, { projectId, kind: 'image', keys: [id], createdById: user.id }))
+    return { reference }
+  },
+})
+
+export const removeImage = useCase({
+  verb: 'image.remove',
+  permission: 'image.change',
+  effect: 'agent',
+  input: z.strictObject({ ...imageFields, force: z.boolean().default(false) }),
+  object: ({ image }) => `image ${image}`,
+  async run({ backend, commit }, input): Promise<OutputOf<'image.remove'>> {
+    const removed = await backend.agent.call('image.remove', input)
+    await commit((tx) => deleteHoldings(tx, input.projectId, 'image', removed.deleted))
+    return removed
+  },
+})
+
+/** Removes images that no container uses: those without a tag, or with `all` every one. */
+export const pruneImages = useCase({
+  verb: 'image.prune',
+  permission: 'image.change',
+  effect: 'agent',
+  input: z.strictObject({ ...projectFields, all: z.boolean().default(false) }),
+  object: ({ projectId }) => `unused images of project ${projectId}`,
+  async run({ backend, commit }, input): Promise<OutputOf<'image.prune'>> {
+    const pruned = await backend.agent.call('image.prune', input)
+    await commit((tx) => deleteHoldings(tx, input.projectId, 'image', pruned.deleted))
+    return pruned
+  },
+})
