@@ -29,7 +29,7 @@ export async function removeContainer(parts: Parts, container: Container, option
 export async function removeLocked(parts: Parts, container: Container, options: { volumes: boolean }): Promise<void> {
   clearTimeout(container.restartTimer)
   await container.cleanup
-  const entry = parts.journal.begin('remove', container.id)
+  const entry = parts.journal.begin(options.volumes ? 'remove-volumes' : 'remove', container.id)
   container.state.status = 'removing'
   faultPoint('remove.begin')
   try {

@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs'
+import { chownSync } from 'node:fs'
+import { join } from 'node:path'
+import { serve } from '@gantry/agent-rpc/server'
+import { defaults, GantryError } from '@gantry/contracts'
+import { createEngine, type Engine } from '@gantry/engine'
+import pino from 'pino'
+import packageJson from '../package.json' with { type: 'json' }
+import { type AgentConfig, readConfig } from './config.ts'
+import { lockInstance } from './instance-lock.ts'
+
+/** The privileged daemon: configuration, engine, socket. It knows containers; users, rights and HTTP are the gateway's. */
+async function main(): Promise<void> {
+  if (process.getuid?.() !== 0) throw new GantryError('forbidden', 'the agent must run as root: it makes namespaces, mounts and cgroups')
+  process.umask(0o022)
+  const config = readConfig(process.env)
+  const log = pino({ level: config.logLevel, base: { process: 'agent', instance: config.instanceId } })
+  const unlock = lockInstance(config.dataDir)
+  const engine = await openEngine(config, log)
+  const server = await serve(engine.handlers, join(config.runDir, defaults.agentSocket), {
+    mode: 0o660,
+    onInternalError: (error, method, errorId) => log.error({ err: error, method, errorId }, 'request failed'),
+  })
+  giveToGroup(join(config.runDir, defaults.agentSocket), log)
+  log.info({ data: config.dataDir, socket: join(config.runDir, defaults.agentSocket) }, 'agent is ready')
+
+  let closing = false
+  const shutDown = async (signal: string) => {
+    if (closing) return
+    closing = true
+    log.info({ signal }, 'agent is shutting down; containers go on running')
+    await server.close()
+    await engine.close()
+    unlock()
+    process.exit(0)
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void shutDown(signal))
+}
+
+function openEngine(config: AgentConfig, log: pino.Logger): Promise<Engine> {
+  return createEngine(
+    {
+      ...config,
+      version: packageJson.version,
+      log: (level, message, fields) => log[level](fields ?? {}, message),
+    },
+    { privateRegistries: config.privateRegistries },
+  )
+}
+
+/** Members of the group `gantry`, when the machine has one, may use the socket: that is as good as being root. */
+function giveToGroup(socket: string, log: pino.Logger): void {
+  const group = readFileSync('/etc/group', 'utf8')
+    .split('\n')
+    .find((line) => line.startsWith('gantry:'))
+  const gid = Number(group?.split(':')[2])
+  if (Number.isInteger(gid)) chownSync(socket, 0, gid)
+  else log.debug('no group gantry on this machine: only root may use the socket')
+}
+
+main().catch((error) => {
+  if (error instanceof GantryError) console.error(`gantry-agent: ${error.message}${error.detail.remedy ? `; ${error.detail.remedy}` : ''}`)
+  else console.error(error)
+  process.exit(1)
+})

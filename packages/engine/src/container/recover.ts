@@ -1,0 +1,182 @@
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { z } from 'zod'
+import { execSpecSchema } from '@gantry/contracts'
+import { Exec } from '../exec/exec.ts'
+import { execFile, forgetFiles } from '../exec/start-exec.ts'
+import { readExitFile } from './exit-file.ts'
+import { shouldStartAtBoot } from '../health/restart-backoff.ts'
+import type { ProcessExit, Started } from '../kernel/kernel.ts'
+import { readStateFile } from '../lib/atomic-file.ts'
+import { rfc3339 } from '../lib/time.ts'
+import type { Container } from './container.ts'
+import { releaseRun, runEnded, restartByPolicy } from './exit.ts'
+import type { OpenEntry } from './journal.ts'
+import { monitorDir, type Parts } from './parts.ts'
+import { removeLocked, removeTraces } from './remove.ts'
+import { adoptStarted } from './start.ts'
+
+/**
+ * Brings memory, disk and kernel together after the agent was away, however it went: adopts what runs, reports what ended meanwhile,
+ * completes removes, undoes creates and starts that were never finished, and removes what belongs to no container. May itself be
+ * killed at any point and run again. Must be over before the first request is served; restart policies begin at its end.
+ */
+export async function recover(parts: Parts, unfinished: readonly OpenEntry[]): Promise<void> {
+  const { uncommitted } = parts.store.load()
+  for (const container of parts.store.list()) {
+    await parts.images.addUser(container.record.image.id, container.id, container.projectId)
+  }
+  const { ended, interrupted } = await adoptAll(parts)
+  await parts.network.recover(
+    parts.store.list().flatMap((container) => (container.started ? [{ containerId: container.id, pid: container.started.pid }] : [])),
+  )
+  for (const container of parts.store.list()) if (container.started) adoptStarted(parts, container, container.started)
+  await sweep(parts, uncommitted, unfinished)
+  await finish(parts, unfinished)
+  for (const { container, exit } of ended) reportEnd(parts, container, exit)
+  parts.journal.endAll()
+  beginRestarts(parts, interrupted)
+}
+
+interface Found {
+  /** Runs that ended while nobody looked. */
+  readonly ended: { container: Container; exit: ProcessExit }[]
+  /** Containers that were waiting for their next automatic start. */
+  readonly interrupted: Set<Container>
+}
+
+/** Connects to every monitor that a container may have. */
+async function adoptAll(parts: Parts): Promise<Found> {
+  mkdirSync(`${parts.config.runDir}/m`, { recursive: true, mode: 0o700 })
+  const ended: Found['ended'] = []
+  const interrupted: Found['interrupted'] = new Set()
+  const adopt = async (container: Container) => {
+    const started = await adoptMonitor(parts, container.id)
+    if (started && !started.exit) {
+      container.started = started
+      container.state.pid = started.pid
+      await adoptExecs(parts, container)
+    } else if (container.state.status === 'restarting') {
+      container.state.status = 'exited'
+      interrupted.add(container)
+    } else if (container.running) {
+      const exit = started?.exit ?? readExitFile(`${parts.store.folder(container.id)}/exit.json`, container.id, container.state.startedAt)
+      ended.push({ container, exit: exit ?? unknownExit(container.id) })
+    }
+    if (!container.started) dropExecFiles(parts, container)
+  }
+  await Promise.all(parts.store.list().map(adopt))
+  return { ended, interrupted }
+}
+
+async function adoptMonitor(parts: Parts, key: string): Promise<Started | null> {
+  const dir = monitorDir(parts.config, key)
+  return existsSync(dir) ? parts.kernel.adopt(dir) : null
+}
+
+/** The machine went down under it: nobody knows how it ended. 255 is what docker says then. */
+function unknownExit(key: string): ProcessExit {
+  return { key, exitCode: 255, signal: 0, oomKilled: false, finishedAt: rfc3339() }
+}
+
+const execNoteSchema = z.object({ version: z.literal(1), id: z.string(), spec: execSpecSchema, startedAt: z.string() })
+
+async function adoptExecs(parts: Parts, container: Container): Promise<void> {
+  for (const path of execFiles(parts, container)) {
+    const read = readStateFile(path)
+    const note = execNoteSchema.safeParse(read.kind === 'value' ? read.value : undefined)
+    const started = note.success ? await adoptMonitor(parts, note.data.id) : null
+    if (!note.success) {
+      rmSync(path, { force: true })
+      continue
+    }
+    const exec = new Exec(note.data.id, container, note.data.spec)
+    exec.claimed = true
+    exec.startedAt = note.data.startedAt
+    if (started) {
+      exec.started = started
+      parts.execs.add(exec)
+      if (started.exit) exec.ended(started.exit)
+    }
+    if (!exec.running) forgetFiles(parts, exec)
+  }
+}
+
+function dropExecFiles(parts: Parts, container: Container): void {
+  for (const path of execFiles(parts, container)) {
+    const id = /exec-([0-9a-f]+)\.json$/.exec(path)?.[1]
+    if (id) rmSync(monitorDir(parts.config, id), { recursive: true, force: true })
+    rmSync(path, { force: true })
+  }
+}
+
+function execFiles(parts: Parts, container: Container): string[] {
+  return readdirSync(parts.store.folder(container.id)).flatMap((name) => {
+    const id = /^exec-([0-9a-f]{64})\.json$/.exec(name)?.[1]
+    return id ? [execFile(parts, { id, container })] : []
+  })
+}
+
+/** Removes what carries the id of no container, or of none that runs. Only this instance's names are looked at. */
+async function sweep(parts: Parts, uncommitted: readonly string[], unfinished: readonly OpenEntry[]): Promise<void> {
+  // Anonymous volumes hold a person's data: only what never was a container, or was asked to take them along, does.
+  const takesVolumes = new Set(uncommitted)
+  for (const { verb, containerId } of unfinished) if (verb !== 'remove') takesVolumes.add(containerId)
+  const tombstones = readdirSync(parts.store.root).flatMap((name) => /^([0-9a-f]{64})\.removed$/.exec(name)?.[1] ?? [])
+  const layers = (await parts.snapshots.list()).filter((id) => !parts.store.get(id))
+  for (const id of new Set([...uncommitted, ...tombstones, ...layers])) {
+    if (parts.store.get(id)) continue
+    parts.config.log('info', 'removing what an unfinished create or remove left', { container: id })
+    await removeTraces(parts, id, { volumes: takesVolumes.has(id) })
+  }
+  for (const group of await parts.cgroups.list()) {
+    if (parts.store.get(group.containerId)?.started) continue
+    await parts.cgroups.killAll(group)
+    await parts.kernel.ops(parts.cgroups.removeOps(group))
+  }
+  sweepMonitorFolders(parts)
+}
+
+function sweepMonitorFolders(parts: Parts): void {
+  const known = new Set<string>()
+  for (const container of parts.store.list()) {
+    if (!container.started) continue
+    known.add(container.id.slice(0, 16))
+    for (const exec of parts.execs.list(container)) if (exec.running) known.add(exec.id.slice(0, 16))
+  }
+  for (const name of readdirSync(`${parts.config.runDir}/m`)) {
+    if (!known.has(name)) rmSync(`${parts.config.runDir}/m/${name}`, { recursive: true, force: true })
+  }
+}
+
+/** Completes removes. Creates and starts have been undone by the sweep, or hold after all. */
+async function finish(parts: Parts, unfinished: readonly OpenEntry[]): Promise<void> {
+  for (const { verb, containerId } of unfinished) {
+    const container = parts.store.get(containerId)
+    if (!container) continue
+    parts.config.log('info', `${verb} was interrupted`, { container: containerId })
+    if (container.started) continue
+    if (verb === 'start') await releaseRun(parts, container)
+    else if (verb !== 'create') await removeLocked(parts, container, { volumes: verb === 'remove-volumes' })
+  }
+}
+
+/** Tells of an end that happened while the agent was away as if it had just been seen. */
+function reportEnd(parts: Parts, container: Container, exit: ProcessExit): void {
+  if (container.removed) return
+  // runEnded acts on a run it knows of.
+  container.started = { key: container.id, pid: 0, startTicks: 0, monitorPid: 0, steps: [] }
+  runEnded(parts, container, exit)
+}
+
+/** Starts what the policies want running after a restart of the agent or the machine. */
+function beginRestarts(parts: Parts, interrupted: ReadonlySet<Container>): void {
+  for (const container of parts.store.list()) {
+    const { state, record } = container
+    if (container.removed || container.started || state.status === 'restarting' || state.startedAt === '') continue
+    const last = { wasRunning: interrupted.has(container), stoppedByUser: container.stoppedByUser, exitCode: state.exitCode }
+    if (!shouldStartAtBoot(record.spec.restart, last)) continue
+    container.stoppedByUser = false
+    container.state.status = 'restarting'
+    void restartByPolicy(parts, container)
+  }
+}
