@@ -48,7 +48,11 @@ export interface Unpacker {
   /** Writes a layer (plain, gzip, zstd, xz or bzip2 tar) into the empty folder `target` and syncs the file system. */
   layer(blobPath: string, target: string, options: StreamOptions): Promise<UnpackedLayer>
   /** Splits an image archive into its files, numbered in `target`; `onMember` is called as each one is complete. */
-  archive(input: AsyncIterable<Uint8Array>, target: string, options: StreamOptions & { onMember: (member: ArchiveMember) => void }): Promise<void>
+  archive(
+    input: AsyncIterable<Uint8Array>,
+    target: string,
+    options: StreamOptions & { onMember: (member: ArchiveMember) => void },
+  ): Promise<void>
   /**
    * Copies the folder `path` of the stacked `lowerDirs` (topmost first) into the empty folder `target`.
    * False: the layers have no folder there.
@@ -101,7 +105,8 @@ async function splitArchive(
   const progress = progressOnly(job.stream)
   const onReport = (report: Report) => {
     if (report['event'] === 'file') job.stream.onMember(fileMember(report))
-    else if (report['event'] === 'link') job.stream.onMember({ kind: 'link', path: String(report['path']), target: String(report['target']) })
+    else if (report['event'] === 'link')
+      job.stream.onMember({ kind: 'link', path: String(report['path']), target: String(report['target']) })
     else progress(report)
   }
   const stdin = child.stdin
@@ -137,7 +142,10 @@ function spawnUnpack(program: string, args: readonly string[], input: FileHandle
 }
 
 /** Waits for the end of the process and of its reports; the last report is `done` or an error. */
-async function run(child: ChildProcess, options: { signal?: AbortSignal | undefined; onReport?: (report: Report) => void }): Promise<Report[]> {
+async function run(
+  child: ChildProcess,
+  options: { signal?: AbortSignal | undefined; onReport?: (report: Report) => void },
+): Promise<Report[]> {
   const abort = () => child.kill('SIGKILL')
   if (options.signal?.aborted) abort()
   options.signal?.addEventListener('abort', abort, { once: true })
@@ -184,7 +192,8 @@ async function feed(input: AsyncIterable<Uint8Array>, stdin: Writable): Promise<
   }
 }
 
-const isPipeError = (error: unknown) => ['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED'].includes((error as NodeJS.ErrnoException)?.code ?? '')
+const isPipeError = (error: unknown) =>
+  ['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED'].includes((error as NodeJS.ErrnoException)?.code ?? '')
 
 /** `kind` is the program's word for what sort of failure it was; `text` is already fit to show. */
 function unpackError(report: Report): GantryError {
@@ -193,7 +202,8 @@ function unpackError(report: Report): GantryError {
   if (errno === 'ENOSPC' || errno === 'EDQUOT') {
     return new GantryError('no_space', message, { ...detail, remedy: 'remove unused images (image prune) or volumes, or enlarge the disk' })
   }
-  if (kind === 'size') return new GantryError('quota_exceeded', message, { ...detail, remedy: 'use a smaller image or ask for a higher image limit' })
+  if (kind === 'size')
+    return new GantryError('quota_exceeded', message, { ...detail, remedy: 'use a smaller image or ask for a higher image limit' })
   if (kind === 'refused' || kind === 'damaged' || kind === 'limit') return new GantryError('invalid_input', message, detail)
   return new GantryError('internal', message, detail)
 }

@@ -1,0 +1,104 @@
+import { join } from 'node:path'
+import { type AgentHandlers, GantryError, SYSTEM_PROJECT } from '@gantry/contracts'
+import type { Unpacker } from '../kernel/unpack.ts'
+import type { EngineConfig, EventBus, ImageStore } from '../ports.ts'
+import type { LayerStore } from '../snapshot/layers.ts'
+import { ensureBusybox } from './busybox.ts'
+import { ContentStore } from './content-store.ts'
+import type { ImageContext } from './context.ts'
+import { resolveImage } from './find-image.ts'
+import { ioErrors, ioErrorsInStream } from './io-errors.ts'
+import { Leases } from './leases.ts'
+import { inspectImage, listImages, sum } from './list-images.ts'
+import { loadImages } from './load/load-images.ts'
+import { ImageRecords } from './records.ts'
+import { createPuller } from './registry/pull.ts'
+import { pushImage } from './registry/push.ts'
+import { pruneImages, removeImage, tagImage } from './remove-image.ts'
+import { saveImages } from './save-images.ts'
+import { sweep } from './sweep.ts'
+
+/** What `createImages` needs; made once at wiring. */
+export interface ImagesOptions {
+  readonly config: EngineConfig
+  readonly events: Pick<EventBus, 'emit'>
+  readonly layers: LayerStore
+  readonly unpacker: Unpacker
+  /** `host[:port]` of registries on private addresses that the host's administrator trusts; loopback needs no entry. */
+  readonly privateRegistries?: readonly string[]
+}
+
+/** The methods of the agent's table that images answer. */
+export type ImageHandlers = Pick<
+  AgentHandlers,
+  'image.list' | 'image.inspect' | 'image.pull' | 'image.push' | 'image.load' | 'image.save' | 'image.tag' | 'image.remove' | 'image.prune'
+>
+
+export interface Images extends ImageStore {
+  readonly handlers: ImageHandlers
+  /** Bytes and number of a project's images, layers shared inside the project counted once. */
+  usage(projectId: string): { images: number; sizeBytes: number }
+  /** Forgets every image of a project that is being removed. */
+  removeProject(projectId: string): Promise<void>
+}
+
+/**
+ * Opens the image store below `<dataDir>/images`, sweeps what an interrupted request left, and makes the built-in busybox image. A
+ * machine without busybox is only a warning: images can still be pulled and loaded.
+ */
+export async function createImages(options: ImagesOptions): Promise<Images> {
+  const root = join(options.config.dataDir, 'images')
+  const content = await ContentStore.open(root)
+  const context: ImageContext = {
+    ...options,
+    privateRegistries: options.privateRegistries ?? [],
+    content,
+    records: new ImageRecords(root, options.config.log),
+    leases: new Leases(),
+    pins: new Map(),
+  }
+  await sweep(context)
+  try {
+    await ensureBusybox(context)
+  } catch (error) {
+    if (!(error instanceof GantryError)) throw error
+    options.config.log('warn', error.message, { remedy: error.detail.remedy })
+  }
+  return {
+    handlers: imageHandlers(context),
+    resolve: (projectId, reference) => ioErrors(() => resolveImage(context, projectId, reference)),
+    async addUser(imageId, containerId, projectId) {
+      context.pins.set(containerId, { imageId, projectId })
+    },
+    async removeUser(containerId) {
+      context.pins.delete(containerId)
+    },
+    usage: (projectId) => projectUsage(context, projectId),
+    async removeProject(projectId) {
+      if (projectId === SYSTEM_PROJECT) throw new GantryError('forbidden', `the ${SYSTEM_PROJECT} project cannot be removed`)
+      await context.records.change(projectId, (project) => Object.assign(project, { images: [], tags: {}, digests: {} }))
+      await sweep(context)
+    },
+  }
+}
+
+function imageHandlers(context: ImageContext): ImageHandlers {
+  const pull = createPuller(context)
+  return {
+    'image.list': (input) => ioErrors(() => listImages(context, input)),
+    'image.inspect': (input) => ioErrors(() => inspectImage(context, input.projectId, input.image)),
+    'image.pull': (input, signal) => ioErrorsInStream(pull({ ...input, signal })),
+    'image.push': (input, signal) => ioErrorsInStream(pushImage(context, { ...input, signal })),
+    'image.load': (input, channel, signal) => ioErrors(() => loadImages(context, { ...input, channel, signal })),
+    'image.save': (input, channel, signal) => ioErrors(() => saveImages(context, { ...input, channel, signal })),
+    'image.tag': (input) => ioErrors(async () => (await tagImage(context, input), {})),
+    'image.remove': (input) => ioErrors(() => removeImage(context, input)),
+    'image.prune': (input) => ioErrors(() => pruneImages(context, input)),
+  }
+}
+
+function projectUsage(context: ImageContext, projectId: string): { images: number; sizeBytes: number } {
+  const { images } = context.records.project(projectId)
+  const chain = new Set(images.flatMap((id) => context.records.image(id)?.layers.map((layer) => layer.chainId) ?? []))
+  return { images: images.length, sizeBytes: sum([...chain].map((chainId) => context.layers.get(chainId)?.fileBytes ?? 0)) }
+}

@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readdirSync, renameSync } from 'node:fs'
+import { chmod, mkdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { GantryError } from '@gantry/contracts'
+import type { UnpackLimits, Unpacker } from '../kernel/unpack.ts'
+import { createFile, readStateFile, setAside, syncFolder } from '../lib/atomic-file.ts'
+import { faultPoint } from '../lib/fault.ts'
+import { SharedWork } from '../lib/shared-work.ts'
+import type { EngineConfig } from '../ports.ts'
+
+/** One committed layer: the difference it makes, as folders that overlayfs stacks. */
+export interface Layer {
+  /** `sha256:` + 64 hex, of this layer and all below it (OCI image-spec, "Layer ChainID"). */
+  readonly chainId: string
+  /** sha256 of the uncompressed tar. */
+  readonly diffId: string
+  readonly fileBytes: number
+  readonly entries: number
+  /** Device nodes and sockets that were left out. */
+  readonly skipped: number
+}
+
+export interface LayerRequest {
+  readonly chainId: string
+  /** What the tar's digest must be. */
+  readonly diffId: string
+  readonly blobPath: string
+  readonly limits: UnpackLimits
+  readonly signal?: AbortSignal | undefined
+  /** Bytes of the blob read so far. */
+  readonly onProgress?: ((bytes: number) => void) | undefined
+}
+
+/**
+ * Layers, committed once and shared by everything that stands on them. A layer is unpacked in a temporary folder, brought to the disk
+ * and renamed into place, so that it is either whole or not there at all.
+ */
+export interface LayerStore {
+  get(chainId: string): Layer | undefined
+  list(): Layer[]
+  /** Folder with the layer's own content. */
+  path(chainId: string): string
+  /** Commits the layer unless it is there; callers at the same time share the work. Throws `invalid_input` when the content is not what was announced. */
+  commit(request: LayerRequest): Promise<Layer>
+  /** Idempotent. The caller makes sure that nothing stands on it. */
+  remove(chainId: string): Promise<void>
+}
+
+/** Reads what is committed below `<dataDir>/overlay2` and removes what an earlier life of the agent left half done. */
+export async function createLayerStore(options: {
+  config: Pick<EngineConfig, 'dataDir' | 'log'>
+  unpacker: Pick<Unpacker, 'layer'>
+}): Promise<LayerStore> {
+  const root = join(options.config.dataDir, 'overlay2')
+  const folders = { layers: join(root, 'layers'), temporary: join(root, 'tmp') }
+  mkdirSync(root, { recursive: true, mode: 0o700 })
+  await rm(folders.temporary, { recursive: true, force: true })
+  mkdirSync(folders.layers, { recursive: true })
+  mkdirSync(folders.temporary)
+  const layers = readLayers(folders.layers, options.config.log)
+  const commits = new SharedWork<Layer, number>()
+  const folder = (chainId: string) => join(folders.layers, hexOf(chainId))
+
+  return {
+    get: (chainId) => layers.get(chainId),
+    list: () => [...layers.values()],
+    path: (chainId) => join(folder(chainId), 'diff'),
+    async commit(request) {
+      const present = layers.get(request.chainId)
+      if (present) return present
+      const unpack = (signal: AbortSignal, onProgress: (bytes: number) => void) =>
+        commitLayer({ ...request, signal, onProgress }, { folders, unpacker: options.unpacker })
+      const layer = await commits.run(request.chainId, unpack, request)
+      layers.set(layer.chainId, layer)
+      return layer
+    },
+    async remove(chainId) {
+      layers.delete(chainId)
+      await discard(folder(chainId), folders.temporary)
+    },
+  }
+}
+
+interface Places {
+  readonly folders: { readonly layers: string; readonly temporary: string }
+  readonly unpacker: Pick<Unpacker, 'layer'>
+}
+
+async function commitLayer(request: LayerRequest, { folders, unpacker }: Places): Promise<Layer> {
+  const temporary = join(folders.temporary, randomBytes(8).toString('hex'))
+  try {
+    const diff = join(temporary, 'diff')
+    await mkdir(diff, { recursive: true })
+    await chmod(diff, 0o755)
+    const unpacked = await unpacker.layer(request.blobPath, diff, request)
+    if (unpacked.diffId !== request.diffId) {
+      throw new GantryError('invalid_input', `layer content has digest ${unpacked.diffId}, its image says ${request.diffId}`)
+    }
+    const { fileBytes, entries, skipped } = unpacked
+    const layer: Layer = { chainId: request.chainId, diffId: request.diffId, fileBytes, entries, skipped }
+    await createFile(join(temporary, 'layer.json'), layer)
+    faultPoint('layer.unpacked')
+    await rename(temporary, join(folders.layers, hexOf(request.chainId)))
+    await syncFolder(folders.layers)
+    faultPoint('layer.committed')
+    return layer
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true })
+    throw error
+  }
+}
+
+/** Out of sight first, in one step, so that a crash in between leaves no layer with half its files. */
+async function discard(folder: string, temporaryFolder: string): Promise<void> {
+  const doomed = join(temporaryFolder, randomBytes(8).toString('hex'))
+  try {
+    // Synchronous: nobody can begin to use the layer between the caller's check and this.
+    renameSync(folder, doomed)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw error
+  }
+  await rm(doomed, { recursive: true, force: true })
+}
+
+function readLayers(folder: string, log: EngineConfig['log']): Map<string, Layer> {
+  const layers = new Map<string, Layer>()
+  for (const name of readdirSync(folder)) {
+    const file = join(folder, name, 'layer.json')
+    const read = readStateFile(file)
+    if (read.kind === 'value') layers.set(`sha256:${name}`, read.value as Layer)
+    else if (read.kind === 'damaged') log('error', `layer ${name} is not used: its state file ${setAside(file)} ${read.reason}`)
+  }
+  return layers
+}
+
+function hexOf(chainId: string): string {
+  const match = /^sha256:([0-9a-f]{64})$/.exec(chainId)
+  if (!match?.[1]) throw new GantryError('internal', `${chainId} is not a layer's chain id`)
+  return match[1]
+}
