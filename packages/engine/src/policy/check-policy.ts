@@ -1,19 +1,50 @@
-import type { ContainerSpec, Policy } from '@gantry/contracts'
-import { GantryError } from '@gantry/contracts'
+import { type ContainerSpec, GantryError, type Policy } from '@gantry/contracts'
+import { canonicalPath, isBelow } from './bind-sources.ts'
+import { fieldRules } from './field-rules.ts'
 
 export interface PolicyContext {
-  /** Canonical path of a host path, its missing tail included; node's realpath on the deepest existing part when absent. */
+  /** Canonical path of a host path, its missing tail included; through the file system when absent. */
   readonly resolvePath?: (path: string) => Promise<string>
 }
 export interface PolicyVerdict {
-  /** Bind source and device path as asked → canonical host path that was judged. Mount this one, not the one asked for. */
+  /** Bind source as asked → canonical host path that was judged. Mount this one, and without following links in it. */
   readonly paths: ReadonlyMap<string, string>
 }
 
 /**
- * Judges the final, normalised spec. Throws `forbidden` naming the first field the policy does not allow,
- * `invalid_input` for what nobody may ask for (an unknown sysctl namespace).
+ * Judges the final, normalised spec, whichever door it came through. Throws `forbidden` naming the first field that the
+ * policy does not allow, `invalid_input` for what nobody may ask for.
  */
-export async function checkPolicy(_spec: ContainerSpec, _policy: Policy, _context: PolicyContext = {}): Promise<PolicyVerdict> {
-  throw new GantryError('unsupported', 'policy is not available yet')
+export async function checkPolicy(spec: ContainerSpec, policy: Policy, context: PolicyContext = {}): Promise<PolicyVerdict> {
+  for (const [field, rule] of Object.entries(fieldRules)) {
+    const refusal = rule(spec, policy)
+    if (refusal) throw forbidden(refusal.field ?? field, refusal.value, refusal.text, refusal.remedy)
+  }
+  return { paths: await checkBinds(spec, policy, context.resolvePath ?? canonicalPath) }
+}
+
+/** Sources are compared as what they lead to: a symbolic link out of an allowed folder allows nothing. */
+async function checkBinds(
+  spec: ContainerSpec,
+  policy: Policy,
+  resolvePath: (path: string) => Promise<string>,
+): Promise<Map<string, string>> {
+  const paths = new Map<string, string>()
+  const binds = spec.mounts.filter((mount) => mount.type === 'bind')
+  if (binds.length === 0) return paths
+  const allowed = await Promise.all(policy.bindSources.map(resolvePath))
+  for (const { source } of binds) {
+    const path = await resolvePath(source)
+    if (!isBelow(path, allowed)) {
+      const leadsTo = path === source ? '' : `, which leads to ${path},`
+      const remedy = allowed.length > 0 ? `choose a folder below ${policy.bindSources.join(', ')}, or use a volume` : 'use a volume'
+      throw forbidden('mounts', source, `host folder ${source}${leadsTo} may not be mounted`, remedy)
+    }
+    paths.set(source, path)
+  }
+  return paths
+}
+
+function forbidden(field: string, value: string, text: string, remedy = 'ask a host administrator'): GantryError {
+  return new GantryError('forbidden', text, { field, value, remedy })
 }
