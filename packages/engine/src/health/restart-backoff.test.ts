@@ -4,7 +4,10 @@ import { nextRestartDelayMs, shouldRestart, shouldStartAtBoot } from './restart-
 test('the delay doubles from 100 ms to a minute and starts over after a run of 10 s', () => {
   let delay = 0
   const seen: number[] = []
-  for (let i = 0; i < 12; i++) seen.push((delay = nextRestartDelayMs(delay, 50)))
+  for (let i = 0; i < 12; i++) {
+    delay = nextRestartDelayMs(delay, 50)
+    seen.push(delay)
+  }
   expect(seen).toEqual([100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 60000, 60000])
   expect(nextRestartDelayMs(60000, 9999)).toBe(60000)
   expect(nextRestartDelayMs(60000, 10000)).toBe(100)
