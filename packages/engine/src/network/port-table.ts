@@ -131,9 +131,12 @@ function portTaken(port: WantedPort, by: PortHolder | null, projectId: string): 
   })
 }
 
-/** Whether sockets for all addresses can be opened for IPv4 and IPv6 at once. */
+let ipv6OfHost: boolean | undefined
+
+/** Whether sockets for all addresses can be opened for IPv4 and IPv6 at once. Looked up once: the list of interfaces is long with many containers. */
 export function hostHasIpv6(): boolean {
-  return Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ family }) => family === 'IPv6'))
+  ipv6OfHost ??= Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ family }) => family === 'IPv6'))
+  return ipv6OfHost
 }
 
 function open(port: WantedPort, targets: PublishTargets): Promise<PortListener> {
@@ -144,9 +147,9 @@ function open(port: WantedPort, targets: PublishTargets): Promise<PortListener> 
 }
 
 /** What inspect shows: an entry for each family of an all-address port. */
-export function publishedPorts(records: readonly PortRecord[], ipv6 = hostHasIpv6()): PublishedPort[] {
+export function publishedPorts(records: readonly PortRecord[], ipv6?: boolean): PublishedPort[] {
   return records.flatMap(({ containerPort, protocol, hostAddress, hostPort }) => {
-    const addresses = hostAddress ? [hostAddress] : ipv6 ? ['0.0.0.0', '::'] : ['0.0.0.0']
+    const addresses = hostAddress ? [hostAddress] : (ipv6 ?? hostHasIpv6()) ? ['0.0.0.0', '::'] : ['0.0.0.0']
     return addresses.map((address) => ({ containerPort, protocol, hostAddress: address, hostPort }))
   })
 }

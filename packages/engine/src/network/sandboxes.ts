@@ -1,3 +1,4 @@
+import { readlinkSync } from 'node:fs'
 import { type Endpoint, type EndpointSpec, GantryError, type Op } from '@gantry/contracts'
 import type { Sandbox, SandboxRequest } from '../ports.ts'
 import { bringUp } from './bridges.ts'
@@ -31,7 +32,10 @@ export async function acquireSandbox(maker: SandboxMaker, request: SandboxReques
 function joinedSandbox({ spec, joinPid }: SandboxRequest): Sandbox {
   if (!joinPid)
     throw new GantryError('wrong_state', `${spec.networkMode} is not running, so its network cannot be joined`, { field: 'networkMode' })
-  const userOps: Op[] = spec.userns === 'host' ? [] : [['userns.join', `/proc/${joinPid}/ns/user`]]
+  const theirs = `/proc/${joinPid}/ns/user`
+  // The other container may live in the host's user namespace; joining the one we are in already is refused (setns(2)).
+  const isHosts = readlinkSync(theirs) === readlinkSync('/proc/self/ns/user')
+  const userOps: Op[] = spec.userns === 'host' || isHosts ? [] : [['userns.join', theirs]]
   const namespaceOps: Op[] = [...userOps, ['netns.join', `/proc/${joinPid}/ns/net`]]
   return { namespaceOps, endpoints: [], ports: [], hosts: null, resolvConf: null, warnings: [] }
 }

@@ -96,7 +96,7 @@ export class DnsServer {
     const asker = zone.asker(address)
     if (!asker || message.length < 12 || !this.#limit.admit(address, performance.now())) return null
     const query = parse(message)
-    if (!query || query.type !== 'query') return null
+    if (query?.type !== 'query') return null
     const [question] = query.questions ?? []
     if (((query.flags ?? 0) & opcodeBits) !== 0) return respond(query, rcode.notImplemented, [], transport)
     if (!question || query.questions?.length !== 1) return respond(query, rcode.formatError, [], transport)
