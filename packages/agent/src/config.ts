@@ -11,7 +11,10 @@ const repository = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url
 const environmentSchema = z.object({
   GANTRY_DATA: z.string().startsWith('/').default(defaults.dataDir),
   GANTRY_RUN: z.string().startsWith('/').max(60, 'must be at most 60 bytes: socket paths are short').default(defaults.runDir),
-  GANTRY_NATIVE: z.string().startsWith('/').default(join(repository, 'native', 'build')),
+  GANTRY_NATIVE: z
+    .string()
+    .startsWith('/')
+    .default(join(repository, 'native', 'build')),
   GANTRY_LOG: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   /** `host[:port]`, comma-separated: registries on private addresses that may be used. */
   GANTRY_REGISTRIES: z

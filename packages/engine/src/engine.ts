@@ -1,0 +1,127 @@
+import { mkdirSync } from 'node:fs'
+import { type AgentHandlers, DEFAULT_PROJECT } from '@gantry/contracts'
+import { createCgroups } from './cgroup/cgroups.ts'
+import { runEnded } from './container/exit.ts'
+import { containerHandlers } from './container/handlers.ts'
+import { Journal } from './container/journal.ts'
+import { networkHandlers } from './container/network-handlers.ts'
+import type { Parts } from './container/parts.ts'
+import { recover } from './container/recover.ts'
+import { ContainerStore } from './container/store.ts'
+import { doctor } from './doctor/doctor.ts'
+import { createEventBus } from './event/event-bus.ts'
+import { ExecStore } from './exec/exec.ts'
+import { execHandlers } from './exec/handlers.ts'
+import { execEnded } from './exec/start-exec.ts'
+import { hostInfo } from './host/host-info.ts'
+import { createImages, type Images } from './image/images.ts'
+import { createKernel } from './kernel/launcher.ts'
+import { rootCapabilities, signalProcess } from './kernel/proc.ts'
+import { createSeccompCache } from './kernel/seccomp.ts'
+import { createUnpacker } from './kernel/unpack.ts'
+import { KeyedLock } from './lib/keyed-lock.ts'
+import { createNetworkController } from './network/controller.ts'
+import type { EngineConfig } from './ports.ts'
+import { ProjectStore } from './project/project-store.ts'
+import { projectHandlers } from './project/projects.ts'
+import { createLayerStore } from './snapshot/layers.ts'
+import { createOverlaySnapshotter } from './snapshot/overlay.ts'
+import { createVolumes, type Volumes } from './volume/volumes.ts'
+
+export interface Engine {
+  /** One handler per method of the agent's table. */
+  readonly handlers: AgentHandlers
+  /** Leaves; containers go on running. */
+  close(): Promise<void>
+}
+
+export interface EngineOptions {
+  /** `host[:port]` of registries on private addresses that may be used. */
+  readonly privateRegistries?: readonly string[]
+}
+
+/** Wires the engine's parts, recovers what an earlier life left, and offers the agent's methods. */
+export async function createEngine(config: EngineConfig, options: EngineOptions = {}): Promise<Engine> {
+  mkdirSync(config.dataDir, { recursive: true })
+  const kernel = await createKernel(config)
+  const events = createEventBus()
+  const projects = new ProjectStore(config.dataDir, config.instanceId)
+  const cgroups = createCgroups({ config, kernel })
+  const network = createNetworkController({ config, kernel, events })
+  const unpacker = createUnpacker(config)
+  const layers = await createLayerStore({ config, unpacker })
+  const images = await createImages({ config, events, layers, unpacker, ...options })
+  const snapshots = createOverlaySnapshotter({ config, layers })
+  const volumes = await createVolumes({ config, events, unpacker })
+  const seccomp = createSeccompCache(config)
+  const { journal, unfinished } = Journal.open(`${config.dataDir}/journal`)
+  const parts: Parts = {
+    ...{ config, kernel, cgroups, network, images, snapshots, volumes, events, journal },
+    store: new ContainerStore(config.dataDir, config.log),
+    execs: new ExecStore(),
+    locks: new KeyedLock(),
+    idBase: (projectId) => projects.get(projectId).idBase,
+    seccompFile: seccomp,
+    hostCapabilities: rootCapabilities(),
+    signal: signalProcess,
+  }
+  kernel.onExit((exit) => {
+    const container = parts.store.get(exit.key)
+    if (container) runEnded(parts, container, exit)
+    const exec = parts.execs.get(exit.key)
+    if (exec) execEnded(parts, exec, exit)
+  })
+  await applyProjects(parts, projects)
+  await recover(parts, unfinished)
+  return {
+    handlers: allHandlers(parts, projects, images, volumes),
+    async close() {
+      for (const container of parts.store.list()) {
+        container.prober?.stop()
+        clearTimeout(container.restartTimer)
+      }
+      await network.close()
+      await kernel.close()
+      journal.close()
+    },
+  }
+}
+
+/** Project groups do not survive a reboot; the host administrator's own project is always there. */
+async function applyProjects(parts: Parts, projects: ProjectStore): Promise<void> {
+  if (!projects.has(DEFAULT_PROJECT)) await projects.put({ id: DEFAULT_PROJECT, resources: {} })
+  await parts.kernel.ops(projects.list().flatMap((project) => parts.cgroups.projectOps(project.id, project.resources)))
+}
+
+function allHandlers(parts: Parts, projects: ProjectStore, images: Images, volumes: Volumes): AgentHandlers {
+  return {
+    ...systemHandlers(parts, images),
+    ...projectHandlers(parts, projects, { images, volumes }),
+    ...containerHandlers(parts),
+    ...execHandlers(parts),
+    ...images.handlers,
+    ...networkHandlers(parts),
+    ...volumes.handlers,
+  }
+}
+
+function systemHandlers(parts: Parts, images: Images): Pick<AgentHandlers, 'system.info' | 'system.doctor' | 'system.events'> {
+  const { config, kernel, cgroups, snapshots, store } = parts
+  return {
+    'system.info': async () => {
+      const found = await images.handlers['image.list']({}, new AbortController().signal)
+      const counts = () => ({
+        containers: store.list().length,
+        containersRunning: store.list().filter((container) => container.running).length,
+        images: new Set(found.map((image) => image.id)).size,
+      })
+      return hostInfo({ config, cgroups, storageDriver: snapshots.driver, counts })
+    },
+    'system.doctor': () => doctor({ config, kernel }),
+    'system.events': (input, signal) => filtered(parts.events.subscribe(signal, input.since), input.projectId),
+  }
+}
+
+async function* filtered<T extends { projectId: string }>(events: AsyncIterable<T>, projectId: string | undefined): AsyncIterable<T> {
+  for await (const event of events) if (projectId === undefined || event.projectId === projectId) yield event
+}

@@ -1,0 +1,2 @@
+export { createEngine, type Engine, type EngineOptions } from './engine.ts'
+export type { EngineConfig } from './ports.ts'
