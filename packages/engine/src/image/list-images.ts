@@ -1,4 +1,5 @@
 import { type ImageInspect, type ImageSummary, SYSTEM_PROJECT } from '@gantry/contracts'
+import { matchesLabels } from '../lib/labels.ts'
 import type { ImageContext } from './context.ts'
 import { configFile, findImage } from './find-image.ts'
 import { type ConfigFile, toImageConfig } from './manifest.ts'
@@ -19,7 +20,7 @@ export async function listImages(
       if (image) summaries.push(await summarise(context, { image, owner, viewer: filter.projectId, users }))
     }
   }
-  const wanted = summaries.filter((summary) => (filter.labels ?? []).every((label) => hasLabel(summary.labels, label)))
+  const wanted = summaries.filter((summary) => matchesLabels(summary.labels, filter.labels))
   return wanted.sort((a, b) => b.createdAt.localeCompare(a.createdAt))
 }
 
@@ -98,11 +99,6 @@ function history(context: ImageContext, image: ImageRecord, file: ConfigFile): I
     }
   })
   return steps.reverse()
-}
-
-function hasLabel(labels: Record<string, string>, wanted: string): boolean {
-  const equals = wanted.indexOf('=')
-  return equals < 0 ? wanted in labels : labels[wanted.slice(0, equals)] === wanted.slice(equals + 1)
 }
 
 export const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)

@@ -111,12 +111,15 @@ async function splitArchive(
   }
   const stdin = child.stdin
   if (!stdin) throw new GantryError('internal', 'gantry-unpack has no standard input')
-  const feeding = feed(job.input, stdin)
   const outcome = run(child, { signal: job.stream.signal, onReport })
-  // The child's own words come first: when it refuses the archive, feeding it fails too, with nothing but EPIPE.
-  const [ran, fed] = await Promise.allSettled([outcome, feeding])
-  if (ran.status === 'rejected') throw fed.status === 'rejected' && !isPipeError(fed.reason) ? fed.reason : ran.reason
-  if (fed.status === 'rejected' && !isPipeError(fed.reason)) throw fed.reason
+  // When the child refuses the archive it is of no use to wait for the rest of it.
+  const refused = outcome.then(
+    () => new Promise<never>(() => undefined),
+    () => 'refused' as const,
+  )
+  const [ran, fed] = await Promise.allSettled([outcome, feed(job.input, stdin, refused)])
+  if (fed.status === 'rejected') throw fed.reason
+  if (ran.status === 'rejected') throw ran.reason
 }
 
 function fileMember(report: Report): ArchiveMember {
@@ -179,21 +182,26 @@ async function text(stream: Readable): Promise<string> {
   return all
 }
 
-async function feed(input: AsyncIterable<Uint8Array>, stdin: Writable): Promise<void> {
-  const broken = new Promise<never>((_, reject) => stdin.once('error', reject))
-  broken.catch(() => undefined)
+/** Writes the input until its end, or until the child has refused it; the child's own words are the reason then. */
+async function feed(input: AsyncIterable<Uint8Array>, stdin: Writable, refused: Promise<'refused'>): Promise<void> {
+  // EPIPE: the child is gone, and says why in its report.
+  const broken = new Promise<'refused'>((resolve) => stdin.once('error', () => resolve('refused')))
+  const chunks = input[Symbol.asyncIterator]()
   try {
-    for await (const chunk of input) {
-      if (!stdin.write(chunk)) await Promise.race([once(stdin, 'drain'), broken])
-      if (stdin.destroyed) throw Object.assign(new Error('the unpacker stopped reading'), { code: 'EPIPE' })
+    for (;;) {
+      const next = await Promise.race([chunks.next(), refused, broken])
+      if (next === 'refused') {
+        // Not awaited: the input may never say another word.
+        void chunks.return?.()
+        return
+      }
+      if (next.done) return
+      if (!stdin.write(next.value)) await Promise.race([once(stdin, 'drain').catch(() => undefined), refused, broken])
     }
   } finally {
     stdin.end()
   }
 }
-
-const isPipeError = (error: unknown) =>
-  ['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED'].includes((error as NodeJS.ErrnoException)?.code ?? '')
 
 /** `kind` is the program's word for what sort of failure it was; `text` is already fit to show. */
 function unpackError(report: Report): GantryError {
