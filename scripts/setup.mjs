@@ -65,7 +65,8 @@ function useLocalHeaders() {
   if (existsSync(join(prefix, 'include', 'node', 'node_api.h'))) process.env.npm_config_nodedir ??= prefix
 }
 
-async function debianPackages(wanted) {
+/** Installs those Debian packages that are missing; needs root only then. */
+export async function debianPackages(wanted) {
   const dollar = '$'
   const listed = ask('dpkg-query', ['-W', '-f', `${dollar}{db:Status-Abbrev} ${dollar}{Package}\n`, '*'])
   if (listed === null) return say(`this is not Debian: make sure that these are installed: ${wanted.join(' ')}`)
