@@ -52,12 +52,12 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
   const layers = await createLayerStore({ config, unpacker })
   const images = await createImages({ config, events, layers, unpacker, ...options })
   const snapshots = createOverlaySnapshotter({ config, layers })
-  const volumes = await createVolumes({ config, events, unpacker })
+  const store = new ContainerStore(config.dataDir, config.log)
+  const volumes = await createVolumes({ config, events, unpacker, containerName: (id) => store.get(id)?.name })
   const seccomp = createSeccompCache(config)
   const { journal, unfinished } = Journal.open(`${config.dataDir}/journal`)
   const parts: Parts = {
-    ...{ config, kernel, cgroups, network, images, snapshots, volumes, events, journal },
-    store: new ContainerStore(config.dataDir, config.log),
+    ...{ config, kernel, cgroups, network, images, snapshots, volumes, events, journal, store },
     execs: new ExecStore(),
     locks: new KeyedLock(),
     idBase: (projectId) => projects.get(projectId).idBase,

@@ -40,6 +40,8 @@ export class Container {
   restartTimer: NodeJS.Timeout | undefined
   /** Releasing what the last run held; resolves when its address, ports and cgroup are free. */
   cleanup: Promise<void> | undefined
+  /** Writing `state.json` is under way. */
+  saving: Promise<void> | undefined
   /** Clients that attached before the start and want its first byte. */
   waitingViewers = 0
   /** Open viewers, by which the terminal is resized. */

@@ -137,9 +137,16 @@ export class ContainerStore {
     return [...(projectId === undefined ? this.#all : (this.#projects.get(projectId)?.byId ?? new Map<string, Container>())).values()]
   }
 
-  /** Writes `state.json`. Not durable where a monitor or the kernel can tell the fact again. */
+  /** Writes `state.json`, one write after the other. Not durable where a monitor or the kernel can tell the fact again. */
   saveState(container: Container, options: { durable: boolean }): Promise<void> {
-    return replaceFile(`${this.folder(container.id)}/state.json`, container.saved(this.boot), options)
+    const write = () => replaceFile(`${this.folder(container.id)}/state.json`, container.saved(this.boot), options)
+    const mine: Promise<void> = container.saving ? container.saving.then(write, write) : write()
+    container.saving = mine
+    const done = () => {
+      if (container.saving === mine) container.saving = undefined
+    }
+    mine.then(done, done)
+    return mine
   }
 
   /** Writes `spec.json` of a container that exists. */
