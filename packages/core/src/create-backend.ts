@@ -1,6 +1,6 @@
 import { createAgentClient } from '@gantry/agent-rpc/client'
 import type { AgentClient } from '@gantry/contracts'
-import { type Database, openDatabase } from '@gantry/db'
+import { type Database, countUsers, openDatabase } from '@gantry/db'
 import { AccessWatch } from './access.ts'
 import { createAuditLog } from './audit/audit-log.ts'
 import type { Backend, Log } from './backend.ts'
@@ -46,5 +46,20 @@ export function composeBackend(
     tickets: new TerminalTickets(now),
     polls: new SharedPolls(),
     inFlight: new Set(),
+  }
+}
+
+/** No user exists yet. */
+export async function needsSetup({ db }: Pick<Backend, 'db'>): Promise<boolean> {
+  return (await countUsers(db.read)) === 0
+}
+
+export async function databaseAnswers({ db, log }: Pick<Backend, 'db' | 'log'>): Promise<boolean> {
+  try {
+    await countUsers(db.read)
+    return true
+  } catch (error) {
+    log.warn('the database does not answer', { error })
+    return false
   }
 }

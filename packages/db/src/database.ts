@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3'
 import { PrismaPg } from '@prisma/adapter-pg'
@@ -27,18 +27,20 @@ export interface Database {
 export interface DatabaseOptions {
   /** `file:/path` or `postgresql://…` */
   url: string
-  /** Folder with one folder of migrations per provider. */
-  migrationsDir: string
+  /** Folder with one folder of migrations per provider; absent: the database must exist and is left as it is. */
+  migrationsDir?: string
   busyTimeoutMs?: number
 }
 
 /** Opens the database, making and migrating it as needed. */
 export async function openDatabase({ url, migrationsDir, busyTimeoutMs = 5_000 }: DatabaseOptions): Promise<Database> {
   const sqlite = url.startsWith('file:')
-  if (sqlite) mkdirSync(dirname(url.slice('file:'.length)), { recursive: true, mode: 0o700 })
+  const file = url.slice('file:'.length)
+  if (sqlite && migrationsDir === undefined && !existsSync(file)) throw new GantryError('not_found', `there is no database ${file}`)
+  if (sqlite) mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   const adapter = () => (sqlite ? sqliteAdapter(url, busyTimeoutMs) : new PrismaPg({ connectionString: url, max: 8 }))
   const provider = sqlite ? 'sqlite' : 'postgresql'
-  await available(() => applyMigrations(adapter(), provider, `${migrationsDir}/${provider}`))
+  if (migrationsDir !== undefined) await available(() => applyMigrations(adapter(), provider, `${migrationsDir}/${provider}`))
   return connect(provider, adapter)
 }
 

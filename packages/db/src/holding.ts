@@ -37,7 +37,7 @@ export const reserveHoldings = (tx: Transaction, { projectId, operationId, creat
 export const releaseHoldings = (tx: Transaction, operationId: string) =>
   tx.holding.deleteMany({ where: { operationId, state: 'requested' } })
 
-/** Records what is there, keeping who made it. */
+/** Records what is there; what was known before keeps its maker unless one is named. */
 export async function presentHoldings(
   tx: Transaction,
   { projectId, kind, keys, createdById }: { projectId: string; kind: HoldingKind; keys: string[]; createdById: string | null },
@@ -46,7 +46,7 @@ export async function presentHoldings(
     await tx.holding.upsert({
       where: { kind_projectId_key: { kind, projectId, key } },
       create: { projectId, kind, key, createdById, state: 'present' },
-      update: { state: 'present', operationId: null },
+      update: { state: 'present', operationId: null, ...(createdById === null ? {} : { createdById }) },
     })
   }
 }

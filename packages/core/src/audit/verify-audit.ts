@@ -1,5 +1,6 @@
 import type { AuditEntry, AuditVerification } from '@gantry/contracts'
-import { type Database, findAuditHead, readAuditChain } from '@gantry/db'
+import { type Database, findAuditHead, openDatabase, readAuditChain } from '@gantry/db'
+import type { Backend } from '../backend.ts'
 import { type AuditHead, genesisHash, hashEntry, isSealed } from './chain.ts'
 
 const pageSize = 1_000
@@ -33,6 +34,25 @@ export async function verifyAudit({ db, key, exportedHead }: Verification): Prom
   const newest = await findAuditHead(db.read)
   if (walk.seq > (newest?.seq ?? 0)) report(walk.seq, `the log goes on to ${walk.seq}, its head says ${newest?.seq ?? 'nothing'}`)
   return { ok: problems.length === 0, entries: walk.entries, headHash: walk.hash, problems }
+}
+
+/** The same for a database that is not open; the panel may be running on it. */
+export async function verifyAuditOf({
+  databaseUrl: url,
+  ...rest
+}: Omit<Verification, 'db'> & { databaseUrl: string }): Promise<AuditVerification> {
+  const db = await openDatabase({ url })
+  try {
+    return await verifyAudit({ db, ...rest })
+  } finally {
+    await db.close()
+  }
+}
+
+/** The head as the database has it; null before the first entry. */
+export async function currentAuditHead({ db }: Pick<Backend, 'db'>): Promise<AuditHead | null> {
+  const row = await findAuditHead(db.read)
+  return row && { seq: row.seq, hash: row.hash, seal: row.seal }
 }
 
 class ChainWalk {
