@@ -50,9 +50,13 @@ async function main() {
     argv: dev ? tiedToThisProcess(join(root, 'apps/gateway/dist/main.js')) : unprivileged(ids, 'apps/gateway/dist/main.js'),
     env: instanceEnv({ GANTRY_PANEL_DEV: dev ? '1' : '', NODE_ENV: dev ? 'development' : 'production', HOME: '/nonexistent' }),
     onLine: (line) => {
-      const code = /setup code:? *([A-Za-z0-9-]{6,})/i.exec(line)?.[1]
-      if (code) setupLine = `first visit: ${url}/setup?code=${code}`
-      return code !== undefined
+      const code = /\b[A-Z2-9]{4}-[A-Z2-9]{4}-[A-Z2-9]{4}\b/.exec(line)?.[0]
+      if (!code) return false
+      const previous = setupLine
+      setupLine = `first visit: ${url}/setup?code=${code} (one-time code ${code})`
+      // A new one is made when too many wrong ones were tried.
+      if (previous) say(setupLine)
+      return true
     },
   })
   if (dev) restartOnChange()

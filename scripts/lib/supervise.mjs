@@ -28,7 +28,7 @@ export function supervise({ name, argv, env, onLine }) {
     child = spawn(file, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
-        if (!onLine?.(line)) console.log(`${name.padEnd(8)}| ${line}`)
+        if (!onLine?.(line)) console.log(`${name.padEnd(8)}| ${readable(line)}`)
       })
     }
     child.once('error', (error) => say(`cannot start the ${name}: ${error.message}`))
@@ -59,6 +59,23 @@ export function supervise({ name, argv, env, onLine }) {
       delayMs = firstDelayMs
       start()
     },
+  }
+}
+
+const levels = { 20: 'debug: ', 40: 'warning: ', 50: 'error: ', 60: 'fatal: ' }
+const machineFields = new Set(['level', 'time', 'pid', 'hostname', 'process', 'instance', 'msg'])
+
+/** A JSON log line in the words that matter; any other line as it is. */
+function readable(line) {
+  if (!line.startsWith('{')) return line
+  try {
+    const entry = JSON.parse(line)
+    const fields = Object.entries(entry)
+      .filter(([key]) => !machineFields.has(key))
+      .map(([key, value]) => `${key}=${typeof value === 'object' ? (value?.stack ?? value?.message ?? JSON.stringify(value)) : value}`)
+    return [`${levels[entry.level] ?? ''}${entry.msg ?? ''}`, ...fields].join(' ')
+  } catch {
+    return line
   }
 }
 
