@@ -37,20 +37,35 @@ bool xattr_allowed(const char *name)
 	return strncmp(name, "user.", 5) == 0 || strcmp(name, "security.capability") == 0;
 }
 
-static void set_xattrs(int fd, struct archive_entry *entry, const char *path)
+static void check_xattrs(struct archive_entry *entry, const char *path)
 {
 	const char *name;
 	const void *value;
 	size_t size, total = 0;
 	archive_entry_xattr_reset(entry);
+	while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK)
+		total += size + (name ? strlen(name) : 0);
+	if (total > UNPACK_XATTR_MAX)
+		fail(KIND_LIMIT, "set attributes", 0, "%s has more than %d bytes of extended attributes", path, UNPACK_XATTR_MAX);
+}
+
+static void set_xattrs(int fd, struct archive_entry *entry, const char *path)
+{
+	if (archive_entry_xattr_count(entry) == 0)
+		return;
+	check_xattrs(entry, path);
+	const char *name;
+	const void *value;
+	size_t size;
+	archive_entry_xattr_reset(entry);
 	while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK) {
-		if (!name || !xattr_allowed(name))
+		if (!name || !xattr_allowed(name) || fsetxattr(fd, name, value, size, 0) == 0)
 			continue;
-		total += strlen(name) + size;
-		if (total > UNPACK_XATTR_MAX)
-			fail(KIND_LIMIT, "set attributes", 0, "%s has more than %d bytes of extended attributes", path, UNPACK_XATTR_MAX);
+		/* setxattr(2): a full disk, but also more than the file system keeps for one file (ext4: a block of 4 KiB). */
+		if (errno == ENOSPC && size > 1024)
+			fail(KIND_LIMIT, "set attributes", 0, "%s has larger extended attributes than this file system keeps", path);
 		/* A file system without user attributes, or a malformed capability, costs the attribute and not the image. */
-		if (fsetxattr(fd, name, value, size, 0) < 0 && errno != EOPNOTSUPP && errno != EINVAL && errno != EPERM)
+		if (errno != EOPNOTSUPP && errno != EINVAL && errno != EPERM)
 			fail(KIND_IO, "set attributes", errno, "cannot set %s of %s", name, path);
 	}
 }

@@ -260,10 +260,8 @@ void stream_progress(struct stream *s)
 struct archive_entry *stream_next(struct archive *tar, const struct unpack_limits *limits, uint64_t *entries)
 {
 	struct archive_entry *entry;
-	int r;
-	do
-		r = archive_read_next_header(tar, &entry);
-	while (r == ARCHIVE_RETRY);
+	int r = archive_read_next_header(tar, &entry);
+	/* ARCHIVE_RETRY would skip headers with a wrong checksum, which is damage like any other. */
 	if (r == ARCHIVE_EOF)
 		return NULL;
 	if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
