@@ -7,6 +7,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   'packages/core': ['@gantry/contracts', '@gantry/db', '@gantry/agent-rpc/client'],
   'packages/engine': ['@gantry/contracts'],
   'packages/api': ['@gantry/contracts', '@gantry/core'],
+  'packages/agent/src/testing': ['@gantry/contracts', '@gantry/agent-rpc/client'],
   'packages/agent': ['@gantry/contracts', '@gantry/agent-rpc/server', '@gantry/engine'],
   'apps/gateway': ['@gantry/contracts', '@gantry/api', '@gantry/core'],
   'apps/panel': ['@gantry/contracts', '@gantry/api', '@gantry/ui'],
@@ -17,7 +18,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** Modules that reach the kernel or start processes; in the engine only `kernel/` may use them, elsewhere nobody. */
 export const kernelModules = ['koffi', 'node-pty', 'node:child_process', 'child_process']
-const kernelUsers = ['packages/engine/src/kernel/', 'e2e/', 'bench/', 'scripts/', 'apps/cli/src/commands/audit.ts']
+const kernelUsers = ['packages/engine/src/kernel/', 'packages/agent/src/testing/', 'e2e/', 'bench/', 'scripts/', 'apps/cli/src/commands/audit.ts']
 
 /** Outside packages that belong in one place only. */
 const onlyIn: readonly (readonly [pattern: RegExp, folders: readonly string[]])[] = [

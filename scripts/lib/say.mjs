@@ -1,8 +1,8 @@
-const quiet = process.env.GANTRY_QUIET === '1'
+const quiet = () => process.env.GANTRY_QUIET === '1'
 
 /** One line about what is being done now. */
 export function say(text) {
-  if (!quiet) console.log(`gantry: ${text}`)
+  if (!quiet()) console.log(`gantry: ${text}`)
 }
 
 /** Ends the program with a message a person can act on. */

@@ -144,7 +144,7 @@ export function parseRunSpec(
   image: string,
   args: readonly string[],
   flags: RunFlags,
-  host: { cwd: string; env: NodeJS.ProcessEnv },
+  host: { cwd: string; env: Record<string, string | undefined> },
 ): ContainerSpec {
   const spec: ContainerSpecInput = {
     image,
@@ -172,7 +172,7 @@ export function parseRunSpec(
   return parsed.data
 }
 
-function identity(args: readonly string[], flags: RunFlags, env: NodeJS.ProcessEnv): Partial<ContainerSpecInput> {
+function identity(args: readonly string[], flags: RunFlags, env: Record<string, string | undefined>): Partial<ContainerSpecInput> {
   return {
     name: flags.name,
     command: args.length > 0 ? [...args] : undefined,
@@ -193,7 +193,7 @@ function identity(args: readonly string[], flags: RunFlags, env: NodeJS.ProcessE
   }
 }
 
-function parseEnv(flags: RunFlags, env: NodeJS.ProcessEnv): string[] {
+function parseEnv(flags: RunFlags, env: Record<string, string | undefined>): string[] {
   const fromFiles = flags.envFile.flatMap((file) =>
     readFileSync(file, 'utf8')
       .split('\n')

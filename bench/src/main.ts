@@ -1,0 +1,39 @@
+/** `npm run bench [-- NAME…] [--json]`: figures beside what else is installed. See README.md for the names. */
+import type { Benchmark, Result } from './benchmark.ts'
+import { memory, stats } from './resident.ts'
+import { exec, parallel, start } from './start.ts'
+import { imageLarge, imageSmall, log } from './throughput.ts'
+
+const benchmarks: readonly Benchmark[] = [start, exec, parallel, memory, stats, log, imageLarge, imageSmall]
+
+/** Lines for people: every subject, and how it stands to gantry. */
+function report({ name, unit, better, subjects }: Result): string {
+  const own = subjects.gantry ?? Object.values(subjects)[0]
+  return [
+    `${name} (${unit}, ${better} is better)`,
+    ...Object.entries(subjects).map(([subject, { best, median, p99, cpu, n }]) => {
+      const ratio = own && subject !== 'gantry' ? `  ${(median / own.median).toFixed(2)} x gantry's median` : ''
+      return `  ${subject.padEnd(20)} best ${best}  median ${median}  p99 ${p99}${cpu > 0 ? `  cpu ${cpu}` : ''}  n ${n}${ratio}`
+    }),
+  ].join('\n')
+}
+
+const json = process.argv.includes('--json')
+const chosen = process.argv.slice(2).filter((argument) => !argument.startsWith('-'))
+const unknown = chosen.find((name) => !benchmarks.some((benchmark) => benchmark.name === name))
+if (unknown !== undefined) {
+  console.error(
+    `bench: unknown name ${unknown}; there are:\n${benchmarks.map(({ name, what }) => `  ${name.padEnd(12)} ${what}`).join('\n')}`,
+  )
+  process.exit(2)
+}
+if (process.getuid?.() !== 0) {
+  console.error('bench: needs root, as it runs an agent of its own')
+  process.exit(2)
+}
+for (const benchmark of benchmarks) {
+  if (chosen.length > 0 && !chosen.includes(benchmark.name)) continue
+  const result = await benchmark.run()
+  const { name, unit, subjects } = result
+  console.log(json ? JSON.stringify({ name, unit, subjects }) : report(result))
+}
