@@ -18,7 +18,14 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** Modules that reach the kernel or start processes; in the engine only `kernel/` may use them, elsewhere nobody. */
 export const kernelModules = ['koffi', 'node-pty', 'node:child_process', 'child_process']
-const kernelUsers = ['packages/engine/src/kernel/', 'packages/agent/src/testing/', 'e2e/', 'bench/', 'scripts/', 'apps/cli/src/commands/audit.ts']
+const kernelUsers = [
+  'packages/engine/src/kernel/',
+  'packages/agent/src/testing/',
+  'e2e/',
+  'bench/',
+  'scripts/',
+  'apps/cli/src/commands/audit.ts',
+]
 
 /** Outside packages that belong in one place only. */
 const onlyIn: readonly (readonly [pattern: RegExp, folders: readonly string[]])[] = [

@@ -15,7 +15,7 @@ import { execHandlers } from './exec/handlers.ts'
 import { execEnded } from './exec/start-exec.ts'
 import { hostInfo } from './host/host-info.ts'
 import { createImages, type Images } from './image/images.ts'
-import { createKernel } from './kernel/launcher.ts'
+import { createLauncher } from './kernel/launcher.ts'
 import { rootCapabilities, signalProcess } from './kernel/proc.ts'
 import { createSeccompCache } from './kernel/seccomp.ts'
 import { createUnpacker } from './kernel/unpack.ts'
@@ -43,7 +43,7 @@ export interface EngineOptions {
 /** Wires the engine's parts, recovers what an earlier life left, and offers the agent's methods. */
 export async function createEngine(config: EngineConfig, options: EngineOptions = {}): Promise<Engine> {
   mkdirSync(config.dataDir, { recursive: true })
-  const kernel = await createKernel(config)
+  const kernel = createLauncher(config)
   const events = createEventBus()
   const projects = new ProjectStore(config.dataDir, config.instanceId)
   const cgroups = createCgroups({ config, kernel })

@@ -3,9 +3,9 @@ import { z } from 'zod'
 import { execSpecSchema } from '@gantry/contracts'
 import { Exec } from '../exec/exec.ts'
 import { execFile, forgetFiles } from '../exec/start-exec.ts'
-import { readExitFile } from './exit-file.ts'
 import { shouldStartAtBoot } from '../health/restart-backoff.ts'
 import type { ProcessExit, Started } from '../kernel/kernel.ts'
+import { readExit } from '../kernel/launcher.ts'
 import { readStateFile } from '../lib/atomic-file.ts'
 import { rfc3339 } from '../lib/time.ts'
 import type { Container } from './container.ts'
@@ -59,8 +59,8 @@ async function adoptAll(parts: Parts): Promise<Found> {
       container.state.status = 'exited'
       interrupted.add(container)
     } else if (container.running) {
-      const exit = started?.exit ?? readExitFile(`${parts.store.folder(container.id)}/exit.json`, container.id, container.state.startedAt)
-      ended.push({ container, exit: exit ?? unknownExit(container.id) })
+      const exit = started?.exit ?? (await recordedExit(parts, container)) ?? unknownExit(container.id)
+      ended.push({ container, exit })
     }
     if (!container.started) dropExecFiles(parts, container)
   }
@@ -71,6 +71,12 @@ async function adoptAll(parts: Parts): Promise<Found> {
 async function adoptMonitor(parts: Parts, key: string): Promise<Started | null> {
   const dir = monitorDir(parts.config, key)
   return existsSync(dir) ? parts.kernel.adopt(dir) : null
+}
+
+/** The monitor's copy on the disk, for after a reboot; one from an earlier run does not count. */
+async function recordedExit(parts: Parts, container: Container): Promise<ProcessExit | undefined> {
+  const exit = await readExit(`${parts.store.folder(container.id)}/exit.json`)
+  return exit && Date.parse(exit.finishedAt) >= Date.parse(container.state.startedAt) ? exit : undefined
 }
 
 /** The machine went down under it: nobody knows how it ended. 255 is what docker says then. */

@@ -1,0 +1,147 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { kernelCounts } from './testing/kernel-counts.ts'
+import { TestAgent } from './testing/test-agent.ts'
+
+/** `kill -9` of the agent: containers go on, nothing is lost, and whatever a verb left half done is completed or undone. */
+let agent: TestAgent
+const projectId = 'default'
+
+beforeEach(async () => {
+  agent = await TestAgent.start()
+})
+afterEach(async () => {
+  await agent[Symbol.asyncDispose]()
+})
+
+describe('the agent is killed', () => {
+  test('running containers go on, their logs have no gap, and they can be used afterwards', async () => {
+    const command = ['sh', '-c', 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.002; done']
+    const ids = await Promise.all(Array.from({ length: 5 }, () => agent.run({ command })))
+    const pids = await Promise.all(ids.map(async (id) => (await agent.inspect(id)).state.pid))
+    await agent.kill()
+    expect(pids.every((pid) => existsSync(`/proc/${pid}`))).toBe(true)
+    await agent.start()
+    for (const [index, id] of ids.entries()) {
+      expect((await agent.inspect(id)).state).toMatchObject({ status: 'running', pid: pids[index] })
+      expect((await agent.exec(id, ['echo', 'alive'])).stdout).toBe('alive\n')
+      await agent.client.call('container.stop', { projectId, container: id, timeoutSeconds: 0 })
+      const lines = await agent.logs(id)
+      expect(lines).toEqual(lines.map((_, line) => String(line + 1)))
+    }
+  })
+
+  test('exits that happened while it was away are told, once, with their codes', async () => {
+    const waiting = (code: number) => ['sh', '-c', `trap "exit ${code}" USR1; echo ready; while :; do sleep 0.05; done`]
+    const ids = await Promise.all([1, 2, 3].map((code) => agent.run({ command: waiting(code) })))
+    const pids = await Promise.all(ids.map(async (id) => (await agent.inspect(id)).state.pid))
+    for (const id of ids) await expect.poll(() => agent.logs(id)).toEqual(['ready'])
+    await agent.kill()
+    for (const pid of pids) process.kill(pid, 'SIGUSR1')
+    await expect.poll(() => pids.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([])
+    await agent.start()
+    for (const [index, id] of ids.entries()) {
+      expect(await agent.wait(id)).toEqual({ exitCode: index + 1, oomKilled: false, error: '' })
+      expect((await agent.inspect(id)).state).toMatchObject({ status: 'exited', pid: 0 })
+    }
+  })
+
+  test('restart policies and automatic removal act on what ended meanwhile', async () => {
+    const again = await agent.run({ command: ['sleep', '1000'], restart: { name: 'always' } })
+    const once = await agent.run({ command: ['sleep', '1000'], autoRemove: true })
+    const stopped = await agent.run({ command: ['sleep', '1000'], restart: { name: 'unless-stopped' } })
+    await agent.client.call('container.stop', { projectId, container: stopped, timeoutSeconds: 0 })
+    const pids = await Promise.all([again, once].map(async (id) => (await agent.inspect(id)).state.pid))
+    await agent.kill()
+    for (const pid of pids) process.kill(pid, 'SIGKILL')
+    await agent.start()
+    await expect.poll(async () => (await agent.inspect(again)).state.status).toBe('running')
+    await expect.poll(() => agent.inspect(once).catch((error) => error.code)).toBe('not_found')
+    expect((await agent.inspect(stopped)).state.status).toBe('exited')
+  })
+
+  test('a terminal session goes on', async () => {
+    const id = await agent.run({ command: ['sleep', '1000'] })
+    const spec = { command: ['sh'], tty: true, openStdin: true, persistent: true }
+    const session = (await agent.client.call('exec.create', { projectId, container: id, spec })).id
+    const say = async (text: string, until: string) => {
+      const abort = new AbortController()
+      const input = { projectId, id: session, from: 0, columns: 80, rows: 24 }
+      const { channel } = agent.client.duplex('exec.attach', input, { signal: abort.signal })
+      await channel.write(Buffer.from(text))
+      let seen = ''
+      for await (const bytes of channel.incoming) {
+        seen += Buffer.from(bytes).toString()
+        if (seen.includes(until)) break
+      }
+      abort.abort()
+      return seen
+    }
+    await say('X=$((20+3)); echo set-$X\n', 'set-23')
+    await agent.kill()
+    await agent.start()
+    expect((await agent.client.call('exec.list', { projectId, container: id })).map((exec) => exec.id)).toEqual([session])
+    expect(await say('echo still-$X\n', 'still-23')).toContain('set-23')
+  })
+})
+
+const faults: Record<string, string[]> = {
+  create: ['create.folder', 'create.snapshot', 'create.commit'],
+  start: ['start.network', 'start.files', 'start.running'],
+  remove: ['remove.begin', 'remove.tombstone', 'remove.snapshot', 'remove.folder'],
+}
+
+describe.each(Object.entries(faults))('a fault during %s', (verb, points) => {
+  test.each(points.flatMap((point) => [`${point}:kill`, `${point}:error`]))('%s is repaired, with nothing left', async (fault) => {
+    const before = await kernelCounts(agent)
+    const volume = { type: 'volume' as const, target: '/data', readOnly: false, noCopy: false }
+    const spec = { name: 'victim', command: ['sleep', '1000'], mounts: [volume], ports: [{ containerPort: 80 }] }
+    if (verb !== 'create') await agent.create(spec)
+    await agent.stop()
+    await agent.start({ GANTRY_TEST: '1', GANTRY_FAULT: fault })
+    const act = { create: () => agent.create(spec), start: () => start(), remove: () => agent.remove('victim', { volumes: true }) }[verb]
+    await expect(act?.()).rejects.toBeDefined()
+    if (fault.endsWith(':kill')) await agent.ended()
+    else await agent.stop()
+    await agent.start()
+    const [victim] = await agent.client.call('container.list', { projectId })
+    // Whatever the verb came to, the container can be used or is not there.
+    if (victim) {
+      if (victim.state.status !== 'running') await start()
+      expect((await agent.exec('victim', ['echo', 'well'])).stdout).toBe('well\n')
+      await agent.remove('victim', { force: true, volumes: true })
+    }
+    await agent.run({ ...spec, command: ['true'] })
+    await agent.wait('victim')
+    await agent.remove('victim', { volumes: true })
+    await expect.poll(() => kernelCounts(agent)).toEqual(before)
+  })
+
+  const start = () => agent.client.call('container.start', { projectId, container: 'victim' })
+})
+
+test('recovery that is killed itself is done again', async () => {
+  const id = await agent.run({ command: ['sleep', '1000'], name: 'kept' })
+  const { state } = await agent.inspect(id)
+  for (let i = 0; i < 3; i++) {
+    await agent.kill()
+    await agent.start()
+  }
+  expect((await agent.inspect(id)).state).toMatchObject({ status: 'running', pid: state.pid })
+})
+
+test('two agents never share a data folder', async () => {
+  const second = new TestAgent()
+  await expect(second.start({ GANTRY_DATA: agent.dataDir })).rejects.toThrow('another agent')
+  await second[Symbol.asyncDispose]()
+})
+
+test('an orderly stop leaves containers running', async () => {
+  const id = await agent.run({ command: ['sleep', '1000'] })
+  const { pid } = (await agent.inspect(id)).state
+  await agent.stop()
+  expect(existsSync(`/proc/${pid}`)).toBe(true)
+  expect(readdirSync(agent.runDir)).not.toContain('agent.lock')
+  await agent.start()
+  expect((await agent.inspect(id)).state).toMatchObject({ status: 'running', pid })
+})

@@ -1,0 +1,410 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { type AgentClient, type EngineEvent, hostAdminPolicy } from '@gantry/contracts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { TestAgent } from './testing/test-agent.ts'
+
+/** Every verb on real containers of the built-in busybox, through the agent's socket. */
+let agent: TestAgent
+let client: AgentClient
+const projectId = 'default'
+
+beforeAll(async () => {
+  agent = await TestAgent.start()
+  client = agent.client
+})
+afterAll(async () => {
+  await agent[Symbol.asyncDispose]()
+})
+
+const sleeper = { command: ['sleep', '1000'] }
+
+describe('run', () => {
+  test('exit codes, output and state of a finished container', async () => {
+    const id = await agent.run({ command: ['sh', '-c', 'echo out; echo err >&2; exit 7'] })
+    expect(await agent.wait(id)).toEqual({ exitCode: 7, oomKilled: false, error: '' })
+    expect((await agent.logs(id)).sort()).toEqual(['err', 'out'])
+    const inspect = await agent.inspect(id)
+    expect(inspect.state).toMatchObject({ status: 'exited', exitCode: 7, pid: 0, restartCount: 0 })
+    expect(Date.parse(inspect.state.finishedAt)).toBeGreaterThanOrEqual(Date.parse(inspect.state.startedAt))
+    expect(inspect.lastStart?.steps.length).toBeGreaterThan(5)
+    await agent.remove(id)
+  })
+
+  test.each([
+    ['a command that does not exist', ['/no/such/command'], 127],
+    ['a file that cannot be executed', ['/etc/passwd'], 126],
+    ['a folder', ['/etc'], 126],
+  ])('%s', async (_name, command, exitCode) => {
+    const { id } = await agent.create({ command })
+    await expect(client.call('container.start', { projectId, container: id })).rejects.toMatchObject({
+      message: expect.stringContaining(command[0] as string),
+    })
+    const { state } = await agent.inspect(id)
+    expect(state).toMatchObject({ status: 'created', exitCode, pid: 0 })
+    expect(state.error).not.toBe('')
+    await agent.remove(id)
+  })
+
+  test('death by a signal is 128 + signal', async () => {
+    const id = await agent.run({ command: ['sh', '-c', 'kill -9 $$'], init: true })
+    expect((await agent.wait(id)).exitCode).toBe(137)
+    await agent.remove(id)
+  })
+
+  test('environment, user, folder and host name are what was asked for', async () => {
+    const id = await agent.run({
+      command: ['sh', '-c', 'echo $FOO; id -u; pwd; hostname; cat /etc/hostname'],
+      env: ['FOO=bar'],
+      user: '33:44',
+      workingDir: '/tmp',
+      hostname: 'myhost',
+    })
+    await agent.wait(id)
+    expect(await agent.logs(id)).toEqual(['bar', '33', '/tmp', 'myhost', 'myhost'])
+    await agent.remove(id)
+  })
+
+  test('root inside is nobody outside, in the range of the project', async () => {
+    const id = await agent.run(sleeper)
+    const { state, idBase } = await agent.inspect(id)
+    expect(readFileSync(`/proc/${state.pid}/uid_map`, 'utf8').trim().split(/\s+/)).toEqual(['0', String(idBase), '65536'])
+    expect(idBase).toBeGreaterThan(0)
+    await agent.remove(id, { force: true })
+    expect(existsSync(`/proc/${state.pid}`)).toBe(false)
+  })
+})
+
+describe('stop, kill, pause', () => {
+  test('a process that obeys ends by the stop signal', async () => {
+    const id = await agent.run({ command: ['sh', '-c', 'trap "exit 3" TERM; echo ready; while :; do sleep 0.1; done'] })
+    await expect.poll(() => agent.logs(id)).toEqual(['ready'])
+    await client.call('container.stop', { projectId, container: id })
+    expect((await agent.inspect(id)).state).toMatchObject({ status: 'exited', exitCode: 3 })
+    await agent.remove(id)
+  })
+
+  test('one that does not is killed after the grace, with all its children', async () => {
+    const id = await agent.run({ command: ['sh', '-c', 'trap "" TERM; sleep 1000 & sleep 1000 & wait; wait'] })
+    const { state } = await agent.inspect(id)
+    await client.call('container.stop', { projectId, container: id, timeoutSeconds: 0 })
+    expect((await agent.inspect(id)).state).toMatchObject({ status: 'exited', exitCode: 137 })
+    expect(existsSync(`/proc/${state.pid}`)).toBe(false)
+    await agent.remove(id)
+  })
+
+  test('kill sends any signal by name or number', async () => {
+    const id = await agent.run({ command: ['sh', '-c', 'trap "echo usr1" USR1; echo ready; while :; do sleep 0.1; done'] })
+    await expect.poll(() => agent.logs(id)).toEqual(['ready'])
+    await client.call('container.kill', { projectId, container: id, signal: 'USR1' })
+    await expect.poll(() => agent.logs(id)).toEqual(['ready', 'usr1'])
+    await client.call('container.kill', { projectId, container: id })
+    expect((await agent.inspect(id)).state).toMatchObject({ status: 'exited', exitCode: 137 })
+    await expect(client.call('container.kill', { projectId, container: id })).rejects.toMatchObject({ code: 'wrong_state' })
+    await agent.remove(id)
+  })
+
+  test('a paused container makes no progress, refuses exec, and goes on when unpaused', async () => {
+    const id = await agent.run({ command: ['sh', '-c', 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.01; done'] })
+    await expect.poll(async () => (await agent.logs(id)).length).toBeGreaterThan(2)
+    await client.call('container.pause', { projectId, container: id })
+    expect((await agent.inspect(id)).state.status).toBe('paused')
+    const frozen = await agent.logs(id)
+    await expect(agent.exec(id, ['true'])).rejects.toMatchObject({ code: 'wrong_state' })
+    expect((await agent.logs(id)).length - frozen.length).toBeLessThanOrEqual(1)
+    await client.call('container.unpause', { projectId, container: id })
+    await expect.poll(async () => (await agent.logs(id)).length).toBeGreaterThan(frozen.length + 2)
+    await client.call('container.pause', { projectId, container: id })
+    await client.call('container.stop', { projectId, container: id, timeoutSeconds: 1 })
+    expect((await agent.inspect(id)).state.status).toBe('exited')
+    await agent.remove(id)
+  })
+
+  test('restart gives a new process and keeps what was written', async () => {
+    const id = await agent.run({ command: ['sh', '-c', 'ls /mark; touch /mark; exec sleep 1000'] })
+    await expect.poll(async () => (await agent.logs(id)).length).toBe(1)
+    const before = (await agent.inspect(id)).state
+    await client.call('container.restart', { projectId, container: id, timeoutSeconds: 0 })
+    await expect.poll(async () => (await agent.logs(id)).at(-1)).toBe('/mark')
+    const after = (await agent.inspect(id)).state
+    expect(after.status).toBe('running')
+    expect(after.pid).not.toBe(before.pid)
+    await agent.remove(id, { force: true })
+  })
+})
+
+describe('policy of restarts and removal', () => {
+  test('on-failure starts again until the count is used up', async () => {
+    const id = await agent.run({ command: ['sh', '-c', 'echo run; exit 4'], restart: { name: 'on-failure', maximumRetryCount: 2 } })
+    expect((await agent.wait(id)).exitCode).toBe(4)
+    expect((await agent.inspect(id)).state).toMatchObject({ status: 'exited', restartCount: 2 })
+    expect(await agent.logs(id)).toEqual(['run', 'run', 'run'])
+    await agent.remove(id)
+  })
+
+  test('always starts again after a success too, until it is stopped', async () => {
+    const id = await agent.run({ command: ['true'], restart: { name: 'always' } })
+    await expect.poll(async () => (await agent.inspect(id)).state.restartCount).toBeGreaterThan(1)
+    await client.call('container.stop', { projectId, container: id })
+    expect((await agent.inspect(id)).state.status).toBe('exited')
+    await agent.remove(id)
+  })
+
+  test('rm: gone when it ends, and the waiter still gets the exit code', async () => {
+    const { id } = await agent.create({ command: ['sh', '-c', 'exit 9'], autoRemove: true })
+    const removed = agent.wait(id, 'removed')
+    await client.call('container.start', { projectId, container: id })
+    expect(await removed).toMatchObject({ exitCode: 9 })
+    await expect(agent.inspect(id)).rejects.toMatchObject({ code: 'not_found' })
+    expect(existsSync(`${agent.dataDir}/containers/${id}`)).toBe(false)
+  })
+})
+
+describe('names, lists, updates', () => {
+  test('rename, list, find by name and prefix; a name is used once', async () => {
+    const { id } = await agent.create({ name: 'first', labels: { tier: 'web' } })
+    await expect(agent.create({ name: 'first' })).rejects.toMatchObject({ code: 'already_exists' })
+    await client.call('container.rename', { projectId, container: 'first', name: 'second' })
+    expect((await agent.inspect('second')).id).toBe(id)
+    expect((await agent.inspect(id.slice(0, 10))).name).toBe('second')
+    await expect(agent.inspect('first')).rejects.toMatchObject({ code: 'not_found', message: 'no such container: first' })
+    const listed = await client.call('container.list', { projectId, labels: ['tier=web'] })
+    expect(listed.map((container) => container.name)).toEqual(['second'])
+    expect(await client.call('container.list', { projectId, all: false, labels: ['tier'] })).toEqual([])
+    await agent.remove('second')
+  })
+
+  test('update changes a limit of a running container in the kernel', async () => {
+    const id = await agent.run({ ...sleeper, resources: { memoryBytes: 64 * 2 ** 20, pidsLimit: 50 } })
+    await client.call('container.update', { projectId, container: id, update: { resources: { memoryBytes: 96 * 2 ** 20, pidsLimit: 60 } } })
+    const [stats] = await client.call('container.stats', { projectId, containers: [id] })
+    expect(stats).toMatchObject({ memory: { limitBytes: 96 * 2 ** 20 }, pids: { limit: 60 } })
+    expect((await agent.inspect(id)).resources).toMatchObject({ memoryBytes: 96 * 2 ** 20, pidsLimit: 60 })
+    await agent.remove(id, { force: true })
+  })
+
+  test('a limit that is exceeded kills, and the state says so', async () => {
+    const id = await agent.run({
+      command: ['sh', '-c', 'x=$(head -c 100m /dev/zero | tr "\\0" x); echo $x | wc -c'],
+      resources: { memoryBytes: 16 * 2 ** 20, memorySwapBytes: 16 * 2 ** 20 },
+    })
+    const exit = await agent.wait(id)
+    expect(exit.exitCode).not.toBe(0)
+    expect(exit.oomKilled).toBe(true)
+    await agent.remove(id)
+  })
+
+  test('top, diff and stats tell about the inside', async () => {
+    const id = await agent.run({ command: ['sh', '-c', 'echo x > /new; rm /etc/passwd; exec sleep 1000'] })
+    await expect
+      .poll(() => client.call('container.diff', { projectId, container: id }))
+      .toEqual(
+        expect.arrayContaining([
+          { kind: 'added', path: '/new' },
+          { kind: 'deleted', path: '/etc/passwd' },
+          { kind: 'modified', path: '/etc' },
+        ]),
+      )
+    const { processes } = await client.call('container.top', { projectId, container: id })
+    expect(processes.flat().join(' ')).toContain('sleep 1000')
+    expect((await client.call('container.stats', { projectId, containers: [id] }))[0]?.pids.current).toBe(1)
+    await agent.remove(id, { force: true })
+  })
+})
+
+describe('exec', () => {
+  test('runs inside, with exit code, streams, user, folder and variables', async () => {
+    const id = await agent.run({ ...sleeper, env: ['A=1'] })
+    expect(await agent.exec(id, ['sh', '-c', 'echo $A $B; echo e >&2; exit 5'], { env: ['B=2'] })).toEqual({
+      exitCode: 5,
+      stdout: '1 2\n',
+      stderr: 'e\n',
+    })
+    expect((await agent.exec(id, ['sh', '-c', 'id -u; pwd'], { user: '65534', workingDir: '/etc' })).stdout).toBe('65534\n/etc\n')
+    await expect(agent.exec(id, ['/no/such'])).rejects.toMatchObject({ message: expect.stringContaining('/no/such') })
+    await agent.remove(id, { force: true })
+    await expect(agent.exec(id, ['true'])).rejects.toMatchObject({ code: 'not_found' })
+  })
+
+  test('carries a megabyte through stdin and stdout, and inspect knows the end', async () => {
+    const id = await agent.run(sleeper)
+    const { id: execId } = await client.call('exec.create', { projectId, container: id, spec: { command: ['cat'], openStdin: true } })
+    const { channel, result } = client.duplex('exec.start', { projectId, id: execId })
+    const payload = Buffer.alloc(1_000_000, 'x')
+    void channel.write(payload).then(() => channel.end())
+    const chunks: Uint8Array[] = []
+    for await (const bytes of channel.incoming) chunks.push(bytes)
+    expect(unframe(Buffer.concat(chunks)).equals(payload)).toBe(true)
+    expect(await result).toEqual({ exitCode: 0 })
+    expect(await client.call('exec.inspect', { projectId, id: execId })).toMatchObject({ running: false, exitCode: 0 })
+    await expect(client.duplex('exec.start', { projectId, id: execId }).result).rejects.toMatchObject({ code: 'wrong_state' })
+    await agent.remove(id, { force: true })
+  })
+
+  test('a deadline kills the process', async () => {
+    const id = await agent.run(sleeper)
+    const late = client.call('exec.run', { projectId, container: id, spec: { command: ['sleep', '1001'] }, timeoutMs: 50 })
+    await expect(late).rejects.toMatchObject({ code: 'timeout' })
+    await expect
+      .poll(async () => (await client.call('container.top', { projectId, container: id })).processes.flat().join(' '))
+      .not.toContain('1001')
+    await agent.remove(id, { force: true })
+  })
+
+  test('a terminal session is left and found again with nothing lost', async () => {
+    const id = await agent.run(sleeper)
+    const spec = { command: ['sh'], tty: true, openStdin: true, persistent: true }
+    const { id: session } = await client.call('exec.create', { projectId, container: id, spec })
+    const first = attach(session, 0)
+    await first.channel.write(Buffer.from('echo $((40+2)); tty; stty size\n'))
+    await first.sees('24 80')
+    expect(first.text).toContain('42')
+    expect(first.text).toContain('/dev/pts/')
+    first.abort.abort()
+    const second = attach(session, 0)
+    await second.sees('24 80')
+    expect(second.text.startsWith(first.text)).toBe(true)
+    await client.call('exec.resize', { projectId, id: session, columns: 100, rows: 30 })
+    await second.channel.write(Buffer.from('stty size; exit 6\n'))
+    await second.sees('30 100')
+    expect(await second.result).toEqual({ exitCode: 6 })
+    await agent.remove(id, { force: true })
+  })
+
+  function attach(session: string, from: number) {
+    const abort = new AbortController()
+    const { channel, result } = client.duplex(
+      'exec.attach',
+      { projectId, id: session, from, columns: 80, rows: 24 },
+      { signal: abort.signal },
+    )
+    const viewer = {
+      abort,
+      channel,
+      result,
+      text: '',
+      sees: (wanted: string) => expect.poll(() => viewer.text).toContain(wanted),
+    }
+    const read = async () => {
+      let header = 8
+      for await (const bytes of channel.incoming) {
+        const skipped = Math.min(header, bytes.length)
+        header -= skipped
+        viewer.text += Buffer.from(bytes.subarray(skipped)).toString()
+      }
+    }
+    void read()
+    return viewer
+  }
+})
+
+describe('attach', () => {
+  test('before the start: stdin, every byte of output, the exit code', async () => {
+    const { id } = await agent.create({ command: ['sh', '-c', 'echo first; cat; exit 3'], openStdin: true, stdinOnce: true })
+    const { channel, result } = client.duplex('container.attach', { projectId, container: id, stdin: true })
+    await channel.write(Buffer.from('hello'))
+    channel.end()
+    await client.call('container.start', { projectId, container: id })
+    const chunks: Uint8Array[] = []
+    for await (const bytes of channel.incoming) chunks.push(bytes)
+    expect(unframe(Buffer.concat(chunks)).toString()).toBe('first\nhello')
+    expect(await result).toMatchObject({ exitCode: 3 })
+    await agent.remove(id)
+  })
+
+  test('a viewer that leaves does not end the container', async () => {
+    const id = await agent.run({ command: ['sh', '-c', 'while :; do echo tick; sleep 0.05; done'] })
+    const abort = new AbortController()
+    const { channel } = client.duplex('container.attach', { projectId, container: id }, { signal: abort.signal })
+    for await (const bytes of channel.incoming) {
+      expect(unframe(Buffer.from(bytes)).toString()).toBe('tick\n')
+      break
+    }
+    abort.abort()
+    expect((await agent.inspect(id)).state.status).toBe('running')
+    await agent.remove(id, { force: true })
+  })
+})
+
+describe('logs', () => {
+  test('follow delivers what comes and ends with the container; tail counts from the end', async () => {
+    const { id } = await agent.create({ command: ['sh', '-c', 'for i in 1 2 3 4 5; do echo $i; sleep 0.02; done'] })
+    await client.call('container.start', { projectId, container: id })
+    const followed: string[] = []
+    for await (const { lines } of client.stream('container.logs', { projectId, container: id, follow: true })) {
+      followed.push(...lines.map((line) => line.text))
+    }
+    expect(followed).toEqual(['1', '2', '3', '4', '5'])
+    const tail: string[] = []
+    for await (const { lines } of client.stream('container.logs', { projectId, container: id, tail: 2 })) {
+      tail.push(...lines.map((line) => line.text))
+    }
+    expect(tail).toEqual(['4', '5'])
+    await agent.remove(id)
+  })
+})
+
+describe('isolation of projects', () => {
+  test('a container of another project does not exist, by id, name or prefix', async () => {
+    await client.call('project.apply', { id: 'other' })
+    const id = await agent.run({ ...sleeper, name: 'mine' })
+    for (const container of [id, 'mine', id.slice(0, 12)]) {
+      await expect(client.call('container.inspect', { projectId: 'other', container })).rejects.toMatchObject({
+        code: 'not_found',
+        message: `no such container: ${container}`,
+      })
+      await expect(client.call('container.remove', { projectId: 'other', container, force: true })).rejects.toMatchObject({
+        code: 'not_found',
+      })
+    }
+    const { id: execId } = await client.call('exec.create', { projectId, container: id, spec: { command: ['true'] } })
+    await expect(client.call('exec.inspect', { projectId: 'other', id: execId })).rejects.toMatchObject({ code: 'not_found' })
+    const spec = { image: 'busybox', networkMode: `container:${id}` }
+    await expect(client.call('container.create', { projectId: 'other', spec, policy: hostAdminPolicy })).rejects.toMatchObject({
+      code: 'not_found',
+    })
+    await agent.remove(id, { force: true })
+    await client.call('project.remove', { id: 'other' })
+    await expect(
+      client.call('container.create', { projectId: 'other', spec: { image: 'busybox' }, policy: hostAdminPolicy }),
+    ).rejects.toMatchObject({ code: 'not_found' })
+  })
+})
+
+test('events come in order, with docker attributes', async () => {
+  const abort = new AbortController()
+  const events: EngineEvent[] = []
+  const stream = client.stream('system.events', { projectId }, { signal: abort.signal })
+  const reading = (async () => {
+    for await (const event of stream) events.push(event)
+  })().catch(() => {})
+  const id = await agent.run({ command: ['sh', '-c', 'exit 2'], labels: { l: 'v' }, name: 'evented' })
+  await agent.wait(id)
+  await agent.remove(id)
+  const own = () => events.filter((event) => event.id === id)
+  await expect.poll(() => own().map((event) => event.action)).toEqual(['create', 'start', 'die', 'destroy'])
+  expect(own()[2]?.attributes).toMatchObject({ exitCode: '2', name: 'evented', l: 'v', execDuration: '0' })
+  expect(own().map((event) => event.seq)).toEqual(
+    own()
+      .map((event) => event.seq)
+      .toSorted((a, b) => a - b),
+  )
+  abort.abort()
+  await reading
+})
+
+test('repeating an operation id gives the first result', async () => {
+  const request = { projectId, operationId: 'operation-1', spec: { image: 'busybox' }, policy: hostAdminPolicy }
+  const [first, second] = await Promise.all([client.call('container.create', request), client.call('container.create', request)])
+  expect(second).toEqual(first)
+  await agent.remove(first.id)
+})
+
+function unframe(bytes: Buffer): Buffer {
+  const parts: Buffer[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const length = bytes.readUInt32BE(at + 4)
+    parts.push(bytes.subarray(at + 8, at + 8 + length))
+    at += 8 + length
+  }
+  return Buffer.concat(parts)
+}
