@@ -7,6 +7,7 @@ import { figures } from './statistics.ts'
 const rounds = 60
 const warmUp = 5
 const spec: ContainerSpecInput = {
+  image: 'busybox',
   command: ['true'],
   resources: { memoryBytes: 64 * 1024 * 1024, nanoCpus: 1_000_000_000, pidsLimit: 64 },
 }
