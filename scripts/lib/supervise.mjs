@@ -70,9 +70,10 @@ function readable(line) {
   if (!line.startsWith('{')) return line
   try {
     const entry = JSON.parse(line)
+    const told = (value) => (entry.level >= 50 && value?.stack) || value?.message || JSON.stringify(value)
     const fields = Object.entries(entry)
       .filter(([key]) => !machineFields.has(key))
-      .map(([key, value]) => `${key}=${typeof value === 'object' ? (value?.stack ?? value?.message ?? JSON.stringify(value)) : value}`)
+      .map(([key, value]) => `${key}=${typeof value === 'object' ? told(value) : value}`)
     return [`${levels[entry.level] ?? ''}${entry.msg ?? ''}`, ...fields].join(' ')
   } catch {
     return line
