@@ -53,7 +53,9 @@ export function linkOps(where: Where, plan: LinkPlan): Op[] {
     ['net.veth', where, interfaceName, link, plan.bridge, String(plan.mtu), plan.mac, plan.label],
     // A bridge port needs no IPv6 of its own, and must not listen to router advertisements of a container.
     ['net.sysctl?', 'host', `net/ipv6/conf/${link}/disable_ipv6`, '1'],
-    ['net.set', 'host', link, 'up', '1', ...(plan.isolated ? ['isolated', '1'] : [])],
+    // Hairpin: where bridged frames pass the IP firewall (bridge-nf-call-iptables), a container that calls its own published port has
+    // its frame sent back through the port it came from.
+    ['net.set', 'host', link, 'up', '1', 'hairpin', '1', ...(plan.isolated ? ['isolated', '1'] : [])],
     ...(hasIpv6
       ? ([
           ['net.sysctl?', where, `${inside}/accept_ra`, '0'],

@@ -1,0 +1,56 @@
+// Runs inside a network namespace for the tests: a server that answers with what it sees, and clients that print what they get.
+import { createSocket } from 'node:dgram'
+import { Resolver } from 'node:dns/promises'
+import { connect, createServer, isIPv6 } from 'node:net'
+
+const [verb, ...args] = process.argv.slice(2)
+const plain = (address) => address.replace(/^::ffff:/, '')
+const verbs = { serve, ask, resolve, connectOnly: ask }
+await verbs[verb](...args)
+
+/** Prints `ready`; answers every client with its own address. */
+async function serve(protocol, port) {
+  if (protocol === 'tcp') {
+    const server = createServer((socket) => socket.on('error', () => {}).end(plain(socket.remoteAddress ?? '')))
+    await new Promise((done) => server.listen(Number(port), '::', done))
+  } else {
+    const socket = createSocket('udp6')
+    socket.on('message', (_, peer) => socket.send(plain(peer.address), peer.port, peer.address))
+    await new Promise((done) => socket.bind(Number(port), '::', done))
+  }
+  console.log('ready')
+}
+
+/** Prints the answer, or the error code, or `timeout`. */
+async function ask(protocol, host, port, timeoutMs = '5000', localAddress = undefined) {
+  const result = await new Promise((resolve) => {
+    setTimeout(() => resolve('timeout'), Number(timeoutMs))
+    if (protocol === 'tcp') {
+      let text = ''
+      connect({ host, port: Number(port), localAddress })
+        .on('error', ({ code }) => resolve(code))
+        .on('data', (data) => {
+          text += data
+        })
+        .on('end', () => resolve(text))
+    } else {
+      const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4')
+      socket.on('error', ({ code }) => resolve(code)).on('message', (message) => resolve(String(message)))
+      socket.connect(Number(port), host, (error) => {
+        if (error) resolve(error.code)
+        else socket.send('question')
+      })
+    }
+  })
+  console.log(result)
+  process.exit()
+}
+
+/** Prints the sorted answers, or the error code. */
+async function resolve(server, name, type) {
+  const resolver = new Resolver({ timeout: 3000, tries: 1 })
+  resolver.setServers([server])
+  const answer = type === 'PTR' ? resolver.reverse(name) : resolver.resolve(name, type)
+  console.log(await answer.then((values) => values.map(String).sort().join(' ')).catch(({ code }) => code))
+  process.exit()
+}
