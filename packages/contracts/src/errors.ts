@@ -37,6 +37,8 @@ export const errorDetailSchema = z.object({
   step: z.string().optional(),
   /** errno name, e.g. `ENOSPC`. */
   errno: z.string().optional(),
+  /** For a command that could not be run: 127 not found, 126 cannot be executed. */
+  exitCode: z.number().int().optional(),
 })
 export type ErrorDetail = z.infer<typeof errorDetailSchema>
 
