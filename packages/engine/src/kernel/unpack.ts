@@ -75,6 +75,9 @@ export function createUnpacker(options: { nativeDir: string }): Unpacker {
 
 type Report = Record<string, unknown>
 
+/** Nothing of the agent's environment is the business of what it starts. The type is widened by some packages to demand NODE_ENV. */
+const noEnvironment = {} as NodeJS.ProcessEnv
+
 async function unpackLayer(program: string, job: { blobPath: string; target: string; stream: StreamOptions }): Promise<UnpackedLayer> {
   const blob = await open(job.blobPath, 'r')
   try {
@@ -141,7 +144,7 @@ const progressOnly = (stream: StreamOptions) => (report: Report) => {
 
 function spawnUnpack(program: string, args: readonly string[], input: FileHandle | 'pipe' | 'ignore'): ChildProcess {
   const stdin = typeof input === 'string' ? input : input.fd
-  return spawn(program, args, { stdio: [stdin, 'ignore', 'pipe', 'pipe'], env: {}, cwd: '/' })
+  return spawn(program, args, { stdio: [stdin, 'ignore', 'pipe', 'pipe'], env: noEnvironment, cwd: '/' })
 }
 
 /** Waits for the end of the process and of its reports; the last report is `done` or an error. */
@@ -218,6 +221,6 @@ function unpackError(report: Report): GantryError {
 
 /** Names of the commands inside a busybox program, as paths without the leading slash (`bin/sh`). */
 export async function busyboxApplets(program: string): Promise<string[]> {
-  const { stdout } = await promisify(execFile)(program, ['--list-full'], { env: {} })
+  const { stdout } = await promisify(execFile)(program, ['--list-full'], { env: noEnvironment })
   return stdout.split('\n').filter((line) => line !== '')
 }

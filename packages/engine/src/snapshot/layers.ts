@@ -2,24 +2,26 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, renameSync } from 'node:fs'
 import { chmod, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { GantryError } from '@gantry/contracts'
+import { digestSchema, GantryError } from '@gantry/contracts'
+import { z } from 'zod'
 import type { UnpackLimits, Unpacker } from '../kernel/unpack.ts'
-import { createFile, readStateFile, setAside, syncFolder } from '../lib/atomic-file.ts'
+import { createFile, readStateFile, syncFolder } from '../lib/atomic-file.ts'
 import { faultPoint } from '../lib/fault.ts'
 import { SharedWork } from '../lib/shared-work.ts'
 import type { EngineConfig } from '../ports.ts'
 
 /** One committed layer: the difference it makes, as folders that overlayfs stacks. */
-export interface Layer {
+const layerSchema = z.object({
   /** `sha256:` + 64 hex, of this layer and all below it (OCI image-spec, "Layer ChainID"). */
-  readonly chainId: string
+  chainId: digestSchema,
   /** sha256 of the uncompressed tar. */
-  readonly diffId: string
-  readonly fileBytes: number
-  readonly entries: number
+  diffId: digestSchema,
+  fileBytes: z.number(),
+  entries: z.number(),
   /** Device nodes and sockets that were left out. */
-  readonly skipped: number
-}
+  skipped: z.number(),
+})
+export type Layer = z.infer<typeof layerSchema>
 
 export interface LayerRequest {
   readonly chainId: string
@@ -58,7 +60,8 @@ export async function createLayerStore(options: {
   await rm(folders.temporary, { recursive: true, force: true })
   mkdirSync(folders.layers, { recursive: true })
   mkdirSync(folders.temporary)
-  const layers = readLayers(folders.layers, options.config.log)
+  const { layers, unreadable } = readLayers(folders.layers, options.config.log)
+  for (const name of unreadable) await discard(join(folders.layers, name), folders.temporary)
   const commits = new SharedWork<Layer, number>()
   const folder = (chainId: string) => join(folders.layers, hexOf(chainId))
 
@@ -124,15 +127,21 @@ async function discard(folder: string, temporaryFolder: string): Promise<void> {
   await rm(doomed, { recursive: true, force: true })
 }
 
-function readLayers(folder: string, log: EngineConfig['log']): Map<string, Layer> {
+/** A layer whose record cannot be read cannot be trusted to be whole; it is cheap to have again. */
+function readLayers(folder: string, log: EngineConfig['log']): { layers: Map<string, Layer>; unreadable: string[] } {
   const layers = new Map<string, Layer>()
+  const unreadable: string[] = []
   for (const name of readdirSync(folder)) {
-    const file = join(folder, name, 'layer.json')
-    const read = readStateFile(file)
-    if (read.kind === 'value') layers.set(`sha256:${name}`, read.value as Layer)
-    else if (read.kind === 'damaged') log('error', `layer ${name} is not used: its state file ${setAside(file)} ${read.reason}`)
+    const read = readStateFile(join(folder, name, 'layer.json'))
+    const parsed = read.kind === 'value' ? layerSchema.safeParse(read.value) : undefined
+    if (parsed?.success && parsed.data.chainId === `sha256:${name}`) {
+      layers.set(parsed.data.chainId, parsed.data)
+      continue
+    }
+    unreadable.push(name)
+    log('error', `layer ${name} has no readable record and is removed: pull or load its images again`)
   }
-  return layers
+  return { layers, unreadable }
 }
 
 function hexOf(chainId: string): string {
