@@ -42,6 +42,7 @@ export function Meter({
   text,
   hint,
   compact,
+  hideLabel,
 }: {
   label: string
   used: number
@@ -50,17 +51,19 @@ export function Meter({
   text: ReactNode
   hint?: ReactNode
   compact?: boolean
+  /** The label is read out, not shown. */
+  hideLabel?: boolean
 }) {
   const share = limit === undefined || limit <= 0 ? 0 : Math.min(1, used / limit)
   const colour = share > 0.9 ? 'bg-bad' : share > 0.75 ? 'bg-warn' : 'bg-accent'
   return (
     <div className="min-w-0">
       <div className={cn('flex items-baseline justify-between gap-2 text-[13px]', compact && 'text-xs')}>
-        <span className="truncate text-muted">{label}</span>
+        {hideLabel ? null : <span className="truncate text-muted">{label}</span>}
         <span className="tabular whitespace-nowrap font-medium">{text}</span>
       </div>
+      {/* biome-ignore lint/a11y/useSemanticElements: browsers do not let a <meter> be drawn like this */}
       <div
-        // biome-ignore lint/a11y/useSemanticElements: browsers do not let a <meter> be drawn like this
         role="meter"
         aria-label={label}
         aria-valuemin={0}

@@ -164,3 +164,9 @@ function securityFlags(spec: ContainerSpecInput): Flags {
   if (spec.oomScoreAdj) flags.push(['--oom-score-adj', `${spec.oomScoreAdj}`])
   return flags
 }
+
+/** The `docker update` that makes the same change. */
+export function updateText(update: { resources: Resources; restart?: { name: string } | undefined }, name: string): string {
+  const flags = [...resourceFlags(update.resources), ...(update.restart ? [['--restart', update.restart.name]] : [])]
+  return ['docker update', ...flags.map((words) => words.map(quoteWord).join(' ')), quoteWord(name)].join(' ')
+}

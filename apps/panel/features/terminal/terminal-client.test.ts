@@ -57,7 +57,7 @@ function setUp(options: { refuse?: Error; sessionId?: string } = {}) {
     mintTicket: async (request) => {
       seen.tickets.push(request)
       if (refuse) throw refuse
-      return 'ticket'
+      return { ticket: 'ticket', sessionId: request.sessionId ?? 's1' }
     },
     openSocket: () => {
       const line = new Line()
@@ -183,6 +183,16 @@ describe('TerminalClient', () => {
     await refused.settle()
     expect(refused.status()).toEqual({ kind: 'failed', reason: 'container web is not running' })
     expect(refused.timers).toEqual([])
+  })
+
+  it('does not make a second shell when the first socket fails before it is ready', async () => {
+    const t = setUp()
+    t.client.open(80, 24)
+    await t.settle()
+    t.line().breaks()
+    t.timers.at(-1)?.run()
+    await t.settle()
+    expect(t.seen.tickets.map((ticket) => ticket.sessionId)).toEqual([undefined, 's1'])
   })
 
   it('ends with the shell, and a late close does not reconnect', async () => {

@@ -27,8 +27,8 @@ export type TicketRequest = { sessionId?: string; columns: number; rows: number;
 export class FinalTerminalError extends Error {}
 
 export type TerminalClientOptions = {
-  /** Mints a one-use ticket. Throws `FinalTerminalError` for refusals; anything else is tried again. */
-  mintTicket: (request: TicketRequest) => Promise<string>
+  /** Mints a one-use ticket, for a new session without `sessionId`. Throws `FinalTerminalError` for refusals; anything else is tried again. */
+  mintTicket: (request: TicketRequest) => Promise<{ ticket: string; sessionId: string }>
   openSocket: (ticket: string) => TerminalSocket
   /** Shows output; calls `parsed` when the emulator has digested it. */
   write: (bytes: Uint8Array, parsed: () => void) => void
@@ -123,12 +123,14 @@ export class TerminalClient {
     const generation = this.generation
     this.setStatus({ kind: 'connecting' })
     try {
-      const ticket = await this.options.mintTicket({
+      const { ticket, sessionId } = await this.options.mintTicket({
         ...(this.sessionId ? { sessionId: this.sessionId } : {}),
         ...this.size,
         from: this.received,
       })
       if (generation !== this.generation) return
+      // known before the socket is: a try that fails half-way must not make a second shell
+      this.adopt(sessionId)
       this.listen(this.options.openSocket(ticket), generation)
     } catch (error) {
       if (generation !== this.generation) return
@@ -169,8 +171,7 @@ export class TerminalClient {
   }
 
   private onReady(sessionId: string, from: number): void {
-    this.sessionId = sessionId
-    this.options.onSession(sessionId)
+    this.adopt(sessionId)
     if (from > this.received) {
       this.options.onGap(from - this.received)
       this.received = from
@@ -183,6 +184,12 @@ export class TerminalClient {
     for (const bytes of this.queued) this.socket?.send(bytes)
     this.queued = []
     this.queuedBytes = 0
+  }
+
+  private adopt(sessionId: string): void {
+    if (this.sessionId === sessionId) return
+    this.sessionId = sessionId
+    this.options.onSession(sessionId)
   }
 
   private onOutput(frame: ArrayBuffer): void {

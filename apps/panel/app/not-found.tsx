@@ -1,0 +1,5 @@
+import { NotFoundView } from '@/features/shell/failure-views.tsx'
+
+export default function NotFound() {
+  return <NotFoundView />
+}

@@ -1,0 +1,87 @@
+'use client'
+import { CommandPalette } from '@gantry/ui'
+import { useQuery } from '@tanstack/react-query'
+import { Box, Languages, LogOut, Moon, Plus, Settings2, Sun } from 'lucide-react'
+import { useRouter } from 'next/navigation'
+import { useTheme } from 'next-themes'
+import { useLocale, useTranslations } from 'use-intl'
+import { useTRPC } from '@/lib/trpc.ts'
+import { navigation } from './navigation.ts'
+import { useSetLocale } from './preferences.tsx'
+import { useProjects } from './project-context.tsx'
+import { useSession } from './session.tsx'
+import { useSignOut } from './use-sign-out.ts'
+
+/** Everything by typing: pages, containers of the project, projects, and the panel's own actions. */
+export function CommandMenu({ open, onOpenChange }: { open: boolean; onOpenChange: (open: boolean) => void }) {
+  const t = useTranslations()
+  const trpc = useTRPC()
+  const router = useRouter()
+  const user = useSession()
+  const { project, projects, choose } = useProjects()
+  const { setTheme } = useTheme()
+  const locale = useLocale()
+  const setLocale = useSetLocale()
+  const signOut = useSignOut()
+  const containers = useQuery(
+    trpc.container.list.queryOptions({ projectId: project?.id ?? '' }, { enabled: open && project !== undefined }),
+  )
+  const groups = [
+    {
+      heading: t('palette.pages'),
+      items: navigation
+        .filter((page) => !page.admin || user.hostAdmin)
+        .map(({ href, text, icon: Icon, key }) => ({
+          id: href,
+          label: t(text),
+          keys: `g ${key}`,
+          icon: <Icon aria-hidden />,
+          run: () => router.push(href),
+        })),
+    },
+    {
+      heading: t('palette.containers'),
+      items: (containers.data ?? []).map((container) => ({
+        id: container.id,
+        label: container.name,
+        hint: `${container.image} · ${t(`container.status.${container.state.status}`)}`,
+        icon: <Box aria-hidden />,
+        run: () => router.push(`/containers/${container.id}`),
+      })),
+    },
+    {
+      heading: t('nav.projects'),
+      items: projects.map((entry) => ({
+        id: `project ${entry.id}`,
+        label: entry.name,
+        icon: <Settings2 aria-hidden />,
+        run: () => choose(entry.id),
+      })),
+    },
+    {
+      heading: t('palette.actions'),
+      items: [
+        { id: 'new', label: t('nav.newContainer'), keys: 'c', icon: <Plus aria-hidden />, run: () => router.push('/containers/new') },
+        { id: 'light', label: `${t('nav.theme')}: ${t('nav.themeLight')}`, icon: <Sun aria-hidden />, run: () => setTheme('light') },
+        { id: 'dark', label: `${t('nav.theme')}: ${t('nav.themeDark')}`, icon: <Moon aria-hidden />, run: () => setTheme('dark') },
+        {
+          id: 'language',
+          label: locale === 'en' ? '切换到中文' : 'Switch to English',
+          icon: <Languages aria-hidden />,
+          run: () => setLocale(locale === 'en' ? 'zh' : 'en'),
+        },
+        { id: 'sign-out', label: t('nav.signOut'), icon: <LogOut aria-hidden />, run: () => signOut.mutate() },
+      ],
+    },
+  ]
+  return (
+    <CommandPalette
+      open={open}
+      onOpenChange={onOpenChange}
+      label={t('palette.title')}
+      placeholder={t('palette.placeholder')}
+      emptyText={t('palette.empty')}
+      groups={groups.filter((group) => group.items.length > 0)}
+    />
+  )
+}
