@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3'
 import { PrismaPg } from '@prisma/adapter-pg'
 import type { SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
@@ -38,15 +39,17 @@ export async function openDatabase({ url, migrationsDir, busyTimeoutMs = 5_000 }
   const file = url.slice('file:'.length)
   if (sqlite && migrationsDir === undefined && !existsSync(file)) throw new GantryError('not_found', `there is no database ${file}`)
   if (sqlite) mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-  const adapter = () => (sqlite ? sqliteAdapter(url, busyTimeoutMs) : new PrismaPg({ connectionString: url, max: 8 }))
+  const adapter = () => (sqlite ? sqliteAdapter(url) : new PrismaPg({ connectionString: url, max: 8 }))
   const provider = sqlite ? 'sqlite' : 'postgresql'
-  if (migrationsDir !== undefined) await available(() => applyMigrations(adapter(), provider, `${migrationsDir}/${provider}`))
-  return connect(provider, adapter)
+  if (migrationsDir !== undefined)
+    await available(busyTimeoutMs, () => applyMigrations(adapter(), provider, `${migrationsDir}/${provider}`))
+  return connect(provider, adapter, busyTimeoutMs)
 }
 
-function connect(provider: Database['provider'], adapter: () => SqlDriverAdapterFactory): Database {
+function connect(provider: Database['provider'], adapter: () => SqlDriverAdapterFactory, busyTimeoutMs: number): Database {
   const Client = (provider === 'sqlite' ? PrismaClient : PostgresClient) as typeof PrismaClient
-  const options = { transactionOptions: { maxWait: 10_000, timeout: 15_000 } }
+  // Longer errors quote what was to be written, passwords and all.
+  const options = { errorFormat: 'minimal' as const, transactionOptions: { maxWait: 10_000, timeout: 15_000 } }
   const writer = new Client({ adapter: adapter(), ...options })
   // SQLite's transactions and loose queries would share one connection: what is read outside would be inside somebody's transaction.
   const reader = provider === 'sqlite' ? new Client({ adapter: adapter(), ...options }) : writer
@@ -54,7 +57,7 @@ function connect(provider: Database['provider'], adapter: () => SqlDriverAdapter
     provider,
     read: reader,
     transaction: (work) =>
-      available(() =>
+      available(busyTimeoutMs, () =>
         writer.$transaction(async (tx) => {
           if (provider === 'sqlite') await tx.writeLock.update({ where: { id: 1 }, data: { turn: { increment: 1 } } })
           return work(tx)
@@ -68,8 +71,8 @@ function connect(provider: Database['provider'], adapter: () => SqlDriverAdapter
 }
 
 /** One connection in WAL mode; commits are on disk when they return (the audit log relies on it). */
-function sqliteAdapter(url: string, busyTimeoutMs: number): SqlDriverAdapterFactory {
-  const factory = new PrismaBetterSqlite3({ url, timeout: busyTimeoutMs })
+function sqliteAdapter(url: string): SqlDriverAdapterFactory {
+  const factory = new PrismaBetterSqlite3({ url, timeout: 0 })
   return {
     provider: factory.provider,
     adapterName: factory.adapterName,
@@ -84,19 +87,23 @@ function sqliteAdapter(url: string, busyTimeoutMs: number): SqlDriverAdapterFact
 /** Prisma: P1xxx connection, P2024 pool, P2028 transaction could not be had, P2034 write conflict. */
 const transient = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028', 'P2034'])
 
-/** Runs `work`, once more when the database was busy, and turns what remains into `unavailable`. */
-async function available<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (!isTransient(error)) throw error
-  }
-  try {
-    return await work()
-  } catch (error) {
-    if (!isTransient(error)) throw error
-    const message = 'the database is locked or does not answer, nothing was changed'
-    throw new GantryError('unavailable', message, { remedy: 'try again in a moment' }, { cause: error })
+/**
+ * Runs `work` until it is not refused for being busy, at most for `busyTimeoutMs`; then it is `unavailable`. SQLite's own waiting
+ * would stop the whole process.
+ */
+async function available<T>(busyTimeoutMs: number, work: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + busyTimeoutMs
+  for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 2, 100)) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isTransient(error)) throw error
+      if (performance.now() + pauseMs > deadline) {
+        const message = 'the database is locked or does not answer, nothing was changed'
+        throw new GantryError('unavailable', message, { remedy: 'try again in a moment' }, { cause: error })
+      }
+    }
+    await delay(pauseMs)
   }
 }
 

@@ -5,7 +5,7 @@ export const findSessionById = (db: Reader, id: string) => db.session.findUnique
 export const listSessions = (db: Reader, userId: string) => db.session.findMany({ where: { userId }, orderBy: { lastSeenAt: 'desc' } })
 export const insertSession = (
   tx: Transaction,
-  data: { tokenHash: string; userId: string; address: string; userAgent: string; expiresAt: Date },
+  data: { tokenHash: string; userId: string; address: string; userAgent: string; createdAt: Date; lastSeenAt: Date; expiresAt: Date },
 ) => tx.session.create({ data })
 export const touchSession = (tx: Transaction, id: string, lastSeenAt: Date) =>
   tx.session.updateMany({ where: { id }, data: { lastSeenAt } })

@@ -20,7 +20,8 @@ export async function openSession(
 ): Promise<NewSession> {
   const token = randomBytes(32).toString('base64url')
   const expiresAt = new Date(now.getTime() + sessionLifeMs)
-  await insertSession(tx, { tokenHash: hashToken(token), userId, address, userAgent: userAgent.slice(0, 200), expiresAt })
+  const life = { createdAt: now, lastSeenAt: now, expiresAt }
+  await insertSession(tx, { tokenHash: hashToken(token), userId, address, userAgent: userAgent.slice(0, 200), ...life })
   return { token, expiresAt }
 }
 

@@ -15,7 +15,7 @@ export const setUp = useCase({
   effect: 'database',
   input: administrator.extend({ code: z.string().max(64) }),
   object: ({ email }) => `user ${email}`,
-  async run(scope, { code, ...input }): Promise<{ user: User; session: NewSession }> {
+  async run(scope, { code, password, ...input }): Promise<{ user: User; session: NewSession }> {
     const { backend, caller } = scope
     scope.actor = { id: null, name: input.email }
     // One delay for all: the code is the same for everybody.
@@ -27,7 +27,7 @@ export const setUp = useCase({
         remedy: 'copy it from the console where gantry was started',
       })
     }
-    const passwordHash = await hashPassword(input.password)
+    const passwordHash = await hashPassword(password)
     const made = await scope.commit(async (tx) => {
       const user = await insertFirstAdmin(tx, { ...input, passwordHash })
       scope.actor = { id: user.id, name: user.email }

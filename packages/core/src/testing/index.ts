@@ -1,0 +1,2 @@
+export { RecordingAgent } from './recording-agent.ts'
+export { type TestBackend, testBackend } from './test-backend.ts'
