@@ -31,7 +31,7 @@ class BridgeNetworks implements NetworkEngine, SandboxMaker {
   }
 
   release(containerId: string): Promise<void> {
-    return releaseSandbox(this.state, containerId)
+    return releaseSandbox(this, containerId)
   }
 
   recover(running: readonly { containerId: string; pid: number }[]): Promise<void> {
@@ -148,10 +148,12 @@ class BridgeNetworks implements NetworkEngine, SandboxMaker {
   started(containerId: string, pid: number): void {
     const record = this.state.active.get(containerId)?.record
     if (record) record.pid = pid
+    this.pool.started()
   }
 
-  settled(): Promise<void> {
-    return this.state.settled()
+  async settled(): Promise<void> {
+    this.pool.hurry()
+    await this.state.settled()
   }
 
   async close(): Promise<void> {

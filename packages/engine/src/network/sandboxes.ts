@@ -11,7 +11,7 @@ import { portElements, publishedPorts, type PublishTargets } from './port-table.
 import { wantedPorts } from './ports-plan.ts'
 import type { EndpointRecord, SandboxRecord } from './sandbox-record.ts'
 import type { NetworkState } from './state.ts'
-import { dropSandboxOps, type WarmPool } from './warm-pool.ts'
+import type { WarmPool } from './warm-pool.ts'
 
 export interface SandboxMaker {
   readonly state: NetworkState
@@ -74,7 +74,7 @@ async function bridgedSandbox(maker: SandboxMaker, request: SandboxRequest): Pro
     state.sandboxes.save(record)
     return sandboxOf(state, request, record, key, warnings)
   } catch (error) {
-    await releaseSandbox(state, request.containerId)
+    await releaseSandbox(maker, request.containerId)
     throw error
   }
 }
@@ -198,7 +198,7 @@ function hostsOf(state: NetworkState, { containerId, spec }: SandboxRequest, end
 }
 
 /** `NetworkController.release`. Ports are free when it resolves; links go in the background, their addresses after them. */
-export async function releaseSandbox(state: NetworkState, containerId: string): Promise<void> {
+export async function releaseSandbox({ state, pool }: SandboxMaker, containerId: string): Promise<void> {
   const active = state.active.get(containerId)
   if (!active) return
   state.active.delete(containerId)
@@ -212,8 +212,7 @@ export async function releaseSandbox(state: NetworkState, containerId: string): 
     })
     await state.ports.unpublish(containerId)
   }
-  state.later('removing a sandbox', async () => {
-    await state.ops(dropSandboxOps(state, [{ key, endpoints: record.endpoints }]))
-    for (const endpoint of record.endpoints) giveBack(state, endpoint)
-  })
+  // A warm sandbox whose start failed: perhaps the launcher that held it is not the one that runs now.
+  if (record.pid === 0 && key !== containerId) state.later('emptying the pool of warm sandboxes', () => pool.drain())
+  state.removals.add({ key, endpoints: record.endpoints })
 }

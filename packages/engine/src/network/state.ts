@@ -6,6 +6,7 @@ import { DnsServer } from './dns/server.ts'
 import type { NetworkDependencies } from './network-engine.ts'
 import { KernelNames } from './names.ts'
 import { NetworkStore } from './network-store.ts'
+import { SandboxRemovals } from './sandbox-removals.ts'
 import { PortTable } from './port-table.ts'
 import { type SandboxRecord, SandboxStore } from './sandbox-record.ts'
 import { Zone } from './zone.ts'
@@ -29,6 +30,7 @@ export class NetworkState {
   readonly dns: DnsServer
   /** One change at a time: by network id, and `names` for what looks at all networks. */
   readonly locks = new KeyedLock()
+  readonly removals: SandboxRemovals
   readonly #background = new Set<Promise<void>>()
   readonly #hostResolvConf: () => ResolvConf
 
@@ -37,6 +39,7 @@ export class NetworkState {
     this.names = new KernelNames(dependencies.config.instanceId)
     this.networks = new NetworkStore(dependencies.config)
     this.sandboxes = new SandboxStore(dependencies.config)
+    this.removals = new SandboxRemovals(this)
     this.#hostResolvConf = hostResolvConfReader('/etc/resolv.conf')
     this.dns = new DnsServer({
       zone: this.zone,
@@ -77,6 +80,7 @@ export class NetworkState {
   }
 
   async settled(): Promise<void> {
+    this.removals.flush()
     while (this.#background.size > 0) await Promise.all(this.#background)
   }
 }

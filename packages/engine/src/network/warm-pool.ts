@@ -10,6 +10,8 @@ import type { NetworkState } from './state.ts'
 
 const smallest = 2
 const largest = 16
+/** A shelf that is not empty is filled when nobody took from it for so long: starts come first. */
+const restMs = 10
 /** How often unused sandboxes are looked at, and how many quiet looks let a shelf run empty. */
 const lookEveryMs = 15_000
 const quietLooks = 8
@@ -26,9 +28,10 @@ interface Shelf {
   readonly ready: WarmSandbox[]
   /** How many shall be ready; 0 after a long rest. */
   target: number
-  making: number
+  making: boolean
   takenSinceLook: number
   quiet: number
+  timer: NodeJS.Timeout | undefined
 }
 
 /**
@@ -48,30 +51,48 @@ export class WarmPool {
   /** A ready sandbox, or null: then the caller makes its own. Either way the shelf is filled again behind its back. */
   take(network: Network, idBase: number): WarmSandbox | null {
     const key = `${network.id} ${idBase}`
-    const shelf = this.#shelves.get(key) ?? { network, idBase, ready: [], target: 0, making: 0, takenSinceLook: 0, quiet: 0 }
+    const shelf = this.#shelves.get(key) ?? {
+      network,
+      idBase,
+      ready: [],
+      target: 0,
+      making: false,
+      takenSinceLook: 0,
+      quiet: 0,
+      timer: undefined,
+    }
     this.#shelves.set(key, shelf)
     const sandbox = shelf.ready.shift() ?? null
     shelf.takenSinceLook++
     shelf.quiet = 0
     if (shelf.target === 0) shelf.target = smallest
     else if (!sandbox) shelf.target = Math.min(largest, shelf.target * 2)
-    this.#refill(shelf)
+    else if (shelf.ready.length === 0) shelf.target = Math.min(largest, shelf.target + 1)
+    this.#refillLater(shelf)
     this.#timer ??= setInterval(() => this.#look(), lookEveryMs).unref()
     return sandbox
   }
 
+  /** A start is through: the launcher has time for empty shelves. */
+  started(): void {
+    for (const shelf of this.#shelves.values()) if (shelf.timer && shelf.ready.length === 0) this.#refill(shelf)
+  }
+
+  #refillLater(shelf: Shelf): void {
+    clearTimeout(shelf.timer)
+    shelf.timer = setTimeout(() => this.#refill(shelf), restMs)
+  }
+
   #refill(shelf: Shelf): void {
-    if (this.#closed || shelf.making > 0) return
-    const missing = shelf.target - shelf.ready.length
-    if (missing <= 0) return
-    shelf.making = missing
+    clearTimeout(shelf.timer)
+    shelf.timer = undefined
+    if (this.#closed || shelf.making || shelf.ready.length >= shelf.target) return
+    shelf.making = true
     this.#state.later('filling the pool of warm sandboxes', async () => {
-      // After the container that is just being started has made its way to the launcher.
-      await new Promise((resolve) => setImmediate(resolve))
       try {
         while (!this.#closed && shelf.ready.length < shelf.target) await this.#makeOne(shelf)
       } finally {
-        shelf.making = 0
+        shelf.making = false
       }
     })
   }
@@ -84,11 +105,11 @@ export class WarmPool {
     try {
       await this.#state.ops(newSandboxOps(this.#state, network, { key, idBase, endpoint }))
     } catch (error) {
-      await this.#dispose(shelf, [{ key, endpoint }])
+      await this.#dispose([{ key, endpoint }])
       throw error
     }
     const sandbox = { key, endpoint }
-    if (this.#closed || this.#shelves.get(`${network.id} ${idBase}`) !== shelf) await this.#dispose(shelf, [sandbox])
+    if (this.#closed || this.#shelves.get(`${network.id} ${idBase}`) !== shelf) await this.#dispose([sandbox])
     else shelf.ready.push(sandbox)
   }
 
@@ -100,11 +121,11 @@ export class WarmPool {
       if (shelf.quiet >= quietLooks) shelf.target = 0
       else if (takenSinceLook < shelf.target) shelf.target = Math.max(smallest, Math.ceil(shelf.target / 2))
       const surplus = shelf.ready.splice(0, Math.max(0, shelf.ready.length - shelf.target))
-      if (surplus.length > 0) this.#state.later('removing warm sandboxes', () => this.#dispose(shelf, surplus))
+      if (surplus.length > 0) this.#state.later('removing warm sandboxes', () => this.#dispose(surplus))
     }
   }
 
-  async #dispose(_shelf: Shelf, sandboxes: readonly WarmSandbox[]): Promise<void> {
+  async #dispose(sandboxes: readonly WarmSandbox[]): Promise<void> {
     await this.#state.ops(
       dropSandboxOps(
         this.#state,
@@ -114,26 +135,26 @@ export class WarmPool {
     for (const { endpoint } of sandboxes) giveBack(this.#state, endpoint)
   }
 
-  /** Number of ready sandboxes, all shelves together. */
-  get size(): number {
-    return [...this.#shelves.values()].reduce((sum, { ready }) => sum + ready.length, 0)
+  /** Fills shelves whose turn would come later, so that nothing is left to do. */
+  hurry(): void {
+    for (const shelf of this.#shelves.values()) if (shelf.timer) this.#refill(shelf)
   }
 
-  /** Removes the sandboxes of one network, before it is taken down. */
-  async drain(networkId: string): Promise<void> {
+  /** Removes the sandboxes of one network before it is taken down, or all of them. */
+  async drain(networkId?: string): Promise<void> {
     for (const [key, shelf] of this.#shelves) {
-      if (shelf.network.id !== networkId) continue
+      if (networkId !== undefined && shelf.network.id !== networkId) continue
+      clearTimeout(shelf.timer)
       this.#shelves.delete(key)
       shelf.target = 0
-      await this.#dispose(shelf, shelf.ready.splice(0))
+      await this.#dispose(shelf.ready.splice(0))
     }
   }
 
   async close(): Promise<void> {
     this.#closed = true
     clearInterval(this.#timer)
-    for (const shelf of this.#shelves.values()) await this.#dispose(shelf, shelf.ready.splice(0))
-    this.#shelves.clear()
+    await this.drain()
   }
 }
 
