@@ -50,6 +50,7 @@ static int sandbox_prepare(struct start *start, struct planned *planned)
 	if (!sandbox || planned->args[0][0] == '\0')
 		return op_fail(&start->ctx, ENOENT, "sandbox %s", planned->args[0]);
 	start->user_ns = sandbox->user_ns;
+	start->id_base = sandbox->id_base;
 	start->net_ns = sandbox->net_ns;
 	start->has_net_ns = true;
 	return 0;
@@ -62,11 +63,21 @@ static int userns_new(struct start *start, struct planned *planned)
 	if (!op_number(&start->ctx, "id base", planned->args[0], 1, 4294967294LL, &base) ||
 	    !op_number(&start->ctx, "id range", planned->args[1], 1, 4294967294LL, &size))
 		return -1;
+	start->id_base = base;
 	return make_namespaces(&start->ctx, base, size, &start->user_ns, NULL);
 }
 
+/* userns.join /proc/PID/ns/user; whose ids it has is in the process's uid_map */
 static int userns_join(struct start *start, struct planned *planned)
 {
+	char path[64];
+	char map[64];
+	int pid;
+	if (sscanf(planned->args[0], "/proc/%d/ns/user", &pid) != 1)
+		return op_fail(&start->ctx, EINVAL, "%s is not /proc/PID/ns/user", planned->args[0]);
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+	if (read_file_at(AT_FDCWD, path, map, sizeof(map)) < 0 || sscanf(map, " 0 %lld", &start->id_base) != 1)
+		return op_fail(&start->ctx, errno, "read %s", path);
 	return (start->user_ns = open_ns(start, planned->args[0])) < 0 ? -1 : 0;
 }
 

@@ -5,9 +5,12 @@
  * Linux 6.15 takes such detached mounts as layers by descriptor. Before, layers have names: a child process stages them on a
  * private tmpfs in a mount namespace of its own and sends the overlay back.
  */
+#include <linux/securebits.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/fsuid.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -29,6 +32,20 @@ static int clone_layer(struct start *start, const char *path)
 		return -1;
 	}
 	return tree;
+}
+
+/*
+ * overlayfs does its own work in upper and work as whoever mounted it. There, host root is nobody and the owner is the
+ * container's root: so the mounter takes that one's file system id, and keeps the capabilities that would go with the change.
+ */
+static void write_as(const struct start *start, uid_t id)
+{
+	if (start->user_ns < 0)
+		return;
+	prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0);
+	setfsgid(id);
+	setfsuid(id);
+	prctl(PR_SET_SECUREBITS, 0, 0, 0, 0);
 }
 
 /* Folder of upper and work, which must lie in one mount. */
@@ -71,8 +88,9 @@ static int by_descriptor(struct start *start, struct planned *planned)
 	fd_auto int fs = fsopen("overlay", FSOPEN_CLOEXEC);
 	if (fs < 0)
 		return op_fail(&start->ctx, errno, "open file system overlay");
+	/* A detached mount ends with its descriptor, so they stay open until the overlay has taken them; exec or exit closes them. */
 	for (int i = 2; i < planned->n; i++) {
-		fd_auto int layer = clone_layer(start, planned->args[i]);
+		int layer = clone_layer(start, planned->args[i]);
 		if (layer < 0 || fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, layer) < 0)
 			return -1;
 	}
@@ -80,7 +98,10 @@ static int by_descriptor(struct start *start, struct planned *planned)
 	if (container < 0 || add_writable(start, fs, container, "upperdir", planned->args[0]) < 0 ||
 	    add_writable(start, fs, container, "workdir", planned->args[1]) < 0)
 		return -1;
-	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+	write_as(start, (uid_t)start->id_base);
+	int created = fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+	write_as(start, 0);
+	if (created < 0)
 		return -1;
 	planned->fd = fsmount(fs, FSMOUNT_CLOEXEC, root_attributes(start));
 	return planned->fd < 0 ? op_fail(&start->ctx, errno, "mount the overlay") : 0;
@@ -127,6 +148,7 @@ static int stage(struct start *start, struct planned *planned)
 		return op_fail(&start->ctx, errno, "stage the container's folder");
 	buf_format(&text, ",upperdir=c/%s,workdir=c/%s", last_component(planned->args[0]), last_component(planned->args[1]));
 	options[text.length] = '\0';
+	write_as(start, (uid_t)start->id_base);
 	if (text.truncated || mount("overlay", "m", "overlay", root_attributes(start) ? MS_NODEV : 0, options) < 0)
 		return op_fail(&start->ctx, text.truncated ? E2BIG : errno, "mount an overlay of %d layers", planned->n - 2);
 	planned->fd = open_tree(AT_FDCWD, "m", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);

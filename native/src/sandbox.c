@@ -94,7 +94,7 @@ static int op_sandbox_new(struct op_ctx *ctx, char **args, int n)
 		return op_fail(ctx, EEXIST, "sandbox %s", args[0]);
 	if (strcmp(args[1], "host") != 0 && !op_number(ctx, "id base", args[1], 1, 4294901760LL, &id_base))
 		return -1;
-	struct sandbox made = {.user_ns = -1, .net_ns = -1};
+	struct sandbox made = {.user_ns = -1, .net_ns = -1, .id_base = id_base};
 	if (make_namespaces(ctx, id_base, 65536, &made.user_ns, &made.net_ns) < 0)
 		return -1;
 	struct sandbox *slot = free_slot();

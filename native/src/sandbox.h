@@ -8,6 +8,7 @@ struct sandbox {
 	char key[80];
 	int user_ns;
 	int net_ns;
+	long long id_base;
 };
 
 /* NULL when there is none. */

@@ -89,6 +89,7 @@ struct start {
 
 	/* Namespaces. -1: the host's. `new_flags` go to clone3. */
 	int user_ns;
+	long long id_base; /* host id of the user namespace's root */
 	int net_ns;
 	bool has_net_ns;
 	int pid_ns;

@@ -70,7 +70,8 @@ struct stream_result {
 	char digest[65];
 	char diff_id[65];
 };
-struct stream *stream_open(int fd, const struct unpack_limits *limits);
+/* `hash`: make the digests of `stream_result`; without, they stay empty. */
+struct stream *stream_open(int fd, const struct unpack_limits *limits, bool hash);
 /* A tar reader on the stream. */
 struct archive *stream_tar(struct stream *s);
 /* Reads what follows the end of the tar, and returns the counts and hashes. */

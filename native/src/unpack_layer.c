@@ -298,7 +298,7 @@ void unpack_layer(int root, const struct unpack_limits *limits)
 	l.tree.root = root;
 	l.limits = limits;
 	check_reserve(root, limits);
-	l.stream = stream_open(STDIN_FILENO, limits);
+	l.stream = stream_open(STDIN_FILENO, limits, true);
 	l.tar = stream_tar(l.stream);
 	for (struct archive_entry *entry; (entry = stream_next(l.tar, limits, &l.entries));) {
 		make_entry(&l, entry);

@@ -36,7 +36,9 @@ struct stream {
 	bool holding;	       /* the tar reader still looks at the slot before head */
 	bool ended;
 	unsigned char *input;
+	/* NULL where nobody asks for the hash. */
 	EVP_MD_CTX *given_hash, *tar_hash;
+	bool plain; /* not compressed: both hashes are of the same bytes, only one is made */
 	/* Written by the reading thread, read by the other for progress and at the end. */
 	_Atomic uint64_t given_bytes, tar_bytes;
 	uint64_t reported, written, checked;
@@ -62,7 +64,8 @@ static la_ssize_t read_given(struct archive *a, void *context, const void **buff
 		archive_set_error(a, errno, "cannot read the input");
 		return -1;
 	}
-	EVP_DigestUpdate(s->given_hash, s->input, (size_t)n);
+	if (s->given_hash)
+		EVP_DigestUpdate(s->given_hash, s->input, (size_t)n);
 	s->given_bytes += (uint64_t)n;
 	*buffer = s->input;
 	return n;
@@ -112,7 +115,8 @@ static void pump(struct stream *s, struct archive *a)
 			continue;
 		if (r != ARCHIVE_OK && r != ARCHIVE_WARN && r != ARCHIVE_EOF)
 			fail_archive(a, "decompress", "the compressed data is damaged");
-		EVP_DigestUpdate(s->tar_hash, block, size);
+		if (s->tar_hash && !s->plain)
+			EVP_DigestUpdate(s->tar_hash, block, size);
 		s->tar_bytes += size;
 		check_size(s);
 		for (const unsigned char *p = block; size > 0;) {
@@ -152,6 +156,7 @@ static void *read_all(void *context)
 		free_slot(s);
 		hand_over(s, true);
 	} else if (r == ARCHIVE_OK) {
+		s->plain = archive_filter_count(a) == 1;
 		pump(s, a);
 	} else {
 		fail_archive(a, "decompress", "the data is damaged");
@@ -167,7 +172,7 @@ static void *read_all(void *context)
 	return NULL;
 }
 
-struct stream *stream_open(int fd, const struct unpack_limits *limits)
+struct stream *stream_open(int fd, const struct unpack_limits *limits, bool hash)
 {
 	struct stream *s = calloc(1, sizeof *s);
 	if (!s)
@@ -179,11 +184,14 @@ struct stream *stream_open(int fd, const struct unpack_limits *limits)
 	s->input = malloc(SLOT_BYTES);
 	for (int i = 0; i < SLOTS; i++)
 		s->slots[i] = malloc(SLOT_BYTES);
-	s->given_hash = EVP_MD_CTX_new();
-	s->tar_hash = EVP_MD_CTX_new();
-	if (!s->input || !s->slots[SLOTS - 1] || EVP_DigestInit_ex(s->given_hash, EVP_sha256(), NULL) != 1 ||
-	    EVP_DigestInit_ex(s->tar_hash, EVP_sha256(), NULL) != 1)
-		fail(KIND_IO, "hash", ENOMEM, "cannot begin");
+	if (!s->input || !s->slots[SLOTS - 1])
+		fail(KIND_IO, "memory", ENOMEM, "cannot begin");
+	if (hash) {
+		s->given_hash = EVP_MD_CTX_new();
+		s->tar_hash = EVP_MD_CTX_new();
+		if (EVP_DigestInit_ex(s->given_hash, EVP_sha256(), NULL) != 1 || EVP_DigestInit_ex(s->tar_hash, EVP_sha256(), NULL) != 1)
+			fail(KIND_IO, "hash", ENOMEM, "cannot begin");
+	}
 	int r = pthread_create(&s->thread, NULL, read_all, s);
 	if (r)
 		fail(KIND_IO, "thread", r, "cannot begin");
@@ -243,8 +251,13 @@ struct stream_result stream_finish(struct stream *s)
 		;
 	pthread_join(s->thread, NULL);
 	struct stream_result result = {.given_bytes = s->given_bytes, .tar_bytes = s->tar_bytes};
-	hex(s->given_hash, result.digest);
-	hex(s->tar_hash, result.diff_id);
+	if (s->given_hash) {
+		hex(s->given_hash, result.digest);
+		if (s->plain)
+			memcpy(result.diff_id, result.digest, sizeof result.diff_id);
+		else
+			hex(s->tar_hash, result.diff_id);
+	}
 	return result;
 }
 
