@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { kernelCounts } from './testing/kernel-counts.ts'
+import { settledCounts } from './testing/kernel-counts.ts'
 import { TestAgent } from './testing/test-agent.ts'
 
 /** Many at once, and many in a row. */
@@ -42,24 +42,7 @@ test('20 callers on one container: one start wins, one remove wins', async () =>
 
 test('200 cycles leave every count where it was', async () => {
   for (let i = 0; i < 10; i++) await cycle(0)
-  const before = await settledCounts()
+  const before = await settledCounts(agent)
   for (let i = 0; i < 200; i++) expect(await cycle(i % 100)).toBe(i % 100)
-  await expect.poll(settledCounts, { timeout: 30_000, interval: 500 }).toEqual(before)
+  await expect.poll(() => settledCounts(agent), { timeout: 30_000, interval: 500 }).toEqual(before)
 })
-
-/** The network refills its warm sandboxes in the background: two equal looks in a row. */
-async function settledCounts() {
-  let last = await kernelCounts(agent)
-  await expect
-    .poll(
-      async () => {
-        const now = await kernelCounts(agent)
-        const same = JSON.stringify(now) === JSON.stringify(last)
-        last = now
-        return same
-      },
-      { timeout: 30_000, interval: 300 },
-    )
-    .toBe(true)
-  return last
-}

@@ -120,11 +120,11 @@ describe('stop, kill, pause', () => {
   })
 
   test('restart gives a new process and keeps what was written', async () => {
-    const id = await agent.run({ command: ['sh', '-c', 'ls /mark; touch /mark; exec sleep 1000'] })
-    await expect.poll(async () => (await agent.logs(id)).length).toBe(1)
+    const id = await agent.run({ command: ['sh', '-c', 'ls /mark 2>&1; touch /mark; echo ready; exec sleep 1000'] })
+    await expect.poll(async () => (await agent.logs(id)).at(-1)).toBe('ready')
     const before = (await agent.inspect(id)).state
     await client.call('container.restart', { projectId, container: id, timeoutSeconds: 0 })
-    await expect.poll(async () => (await agent.logs(id)).at(-1)).toBe('/mark')
+    await expect.poll(async () => (await agent.logs(id)).slice(2)).toEqual(['/mark', 'ready'])
     const after = (await agent.inspect(id)).state
     expect(after.status).toBe('running')
     expect(after.pid).not.toBe(before.pid)

@@ -16,8 +16,9 @@ import { execEnded } from './exec/start-exec.ts'
 import { hostInfo } from './host/host-info.ts'
 import { createImages, type Images } from './image/images.ts'
 import { createLauncher } from './kernel/launcher.ts'
-import { rootCapabilities, signalProcess } from './kernel/proc.ts'
-import { createSeccompCache } from './kernel/seccomp.ts'
+import { rootCapabilities } from './kernel/proc.ts'
+import { SeccompCache } from './kernel/seccomp.ts'
+import { signalProcess } from './kernel/signal.ts'
 import { createUnpacker } from './kernel/unpack.ts'
 import { KeyedLock } from './lib/keyed-lock.ts'
 import { createNetworkController } from './network/controller.ts'
@@ -54,14 +55,14 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
   const snapshots = createOverlaySnapshotter({ config, layers })
   const store = new ContainerStore(config.dataDir, config.log)
   const volumes = await createVolumes({ config, events, unpacker, containerName: (id) => store.get(id)?.name })
-  const seccomp = createSeccompCache(config)
+  const seccomp = new SeccompCache(config)
   const { journal, unfinished } = Journal.open(`${config.dataDir}/journal`)
   const parts: Parts = {
     ...{ config, kernel, cgroups, network, images, snapshots, volumes, events, journal, store },
     execs: new ExecStore(),
     locks: new KeyedLock(),
     idBase: (projectId) => projects.get(projectId).idBase,
-    seccompFile: seccomp,
+    seccompFile: (spec) => seccomp.fileFor(spec),
     hostCapabilities: rootCapabilities(),
     signal: signalProcess,
   }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { execFileSync } from 'node:child_process'
 import { realpathSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import type { TestAgent } from './test-agent.ts'
 
 /** What an instance has in the kernel and on the disk, in numbers. Two equal answers: nothing was left in between. */
@@ -17,11 +18,22 @@ export interface KernelCounts {
   readonly processes: number
 }
 
+/** The counts, once two looks in a row agree: the network refills its warm sandboxes in the background. */
+export async function settledCounts(agent: TestAgent): Promise<KernelCounts> {
+  let last = kernelCounts(agent)
+  for (let attempt = 0; attempt < 100; attempt++) {
+    await setTimeout(200)
+    const now = kernelCounts(agent)
+    if (JSON.stringify(now) === JSON.stringify(last)) return now
+    last = now
+  }
+  throw new Error(`the counts do not settle: ${JSON.stringify(last)}`)
+}
+
 /**
- * Counts what carries the instance's name, or belongs to its processes. The warm sandboxes that the network keeps ready come and go by
- * themselves; call it until it settles.
+ * Counts what carries the instance's name, or belongs to its processes.
  */
-export async function kernelCounts(agent: TestAgent): Promise<KernelCounts> {
+function kernelCounts(agent: TestAgent): KernelCounts {
   const instance = createHash('sha256').update(realpathSync(agent.dataDir)).digest('hex').slice(0, 4)
   const processes = instanceProcesses(agent)
   return {
