@@ -19,17 +19,15 @@ function cSources() {
   )
 }
 
+/** The compiler remembers what it has seen, so that only changes cost time. */
+const types = (project, memory) => [
+  bin('tsc'),
+  ['-p', project, '--noEmit', '--incremental', '--tsBuildInfoFile', `node_modules/.cache/gantry/${memory}.tsbuildinfo`],
+]
 const checks = [
-  [
-    'types',
-    bin('tsc'),
-    ['-p', 'tsconfig.json', '--noEmit', '--incremental', '--tsBuildInfoFile', 'node_modules/.cache/gantry/root.tsbuildinfo'],
-  ],
-  [
-    'panel types',
-    bin('tsc'),
-    ['-p', 'apps/panel/tsconfig.json', '--noEmit', '--incremental', '--tsBuildInfoFile', 'node_modules/.cache/gantry/panel.tsbuildinfo'],
-  ],
+  ['types', ...types('tsconfig.json', 'root')],
+  ['types of the panel', ...types('apps/panel/tsconfig.json', 'panel')],
+  ['types of the browser tests', ...types('e2e/tsconfig.json', 'e2e')],
   ['format and lint', bin('biome'), ['check', '--error-on-warnings', '.']],
   ['imports', bin('tsx'), ['scripts/check-deps.ts']],
   ['unused code', bin('knip'), ['--no-progress']],
