@@ -17,7 +17,7 @@ const setupSchema = z.object({ code: z.string().trim().min(1), name: displayName
 type SetupValues = z.input<typeof setupSchema>
 
 /** The first administrator, for whoever can read the console. */
-export function SetupForm() {
+export function SetupForm({ code }: { code: string }) {
   const t = useTranslations('auth')
   const trpc = useTRPC()
   const router = useRouter()
@@ -25,7 +25,7 @@ export function SetupForm() {
   const status = useQuery(trpc.auth.status.queryOptions())
   const form = useForm<SetupValues, unknown, z.output<typeof setupSchema>>({
     resolver: zodResolver(setupSchema),
-    defaultValues: { code: '', name: '', email: '', password: '' },
+    defaultValues: { code, name: '', email: '', password: '' },
     mode: 'onTouched',
   })
   const { errors } = form.formState
@@ -52,7 +52,13 @@ export function SetupForm() {
         <p className="mt-1 text-[13px] text-muted">{t('setupIntro')}</p>
       </div>
       <Field label={t('setupCode')} description={t('setupCodeHint')} error={errors.code?.message}>
-        <Input autoFocus autoComplete="one-time-code" spellCheck={false} className="h-10 font-mono" {...form.register('code')} />
+        <Input
+          autoFocus={code === ''}
+          autoComplete="one-time-code"
+          spellCheck={false}
+          className="h-10 font-mono"
+          {...form.register('code')}
+        />
       </Field>
       <Field label={t('name')} error={errors.name?.message}>
         <Input autoComplete="name" className="h-10" {...form.register('name')} />

@@ -3,6 +3,7 @@ import { pageTitle } from '@/lib/page-title.ts'
 
 export const generateMetadata = pageTitle('auth.setupTitle')
 
-export default function Page() {
-  return <SetupForm />
+/** The console prints the address with `?code=`, so that the code need not be typed. */
+export default async function Page({ searchParams }: { searchParams: Promise<{ code?: string }> }) {
+  return <SetupForm code={(await searchParams).code ?? ''} />
 }
