@@ -1,11 +1,11 @@
 import { GantryError, type Resources } from '@gantry/contracts'
 import type { HostFacts } from './host-facts.ts'
-import { parseNumberList } from './number-list.ts'
+import { isSubset, parseNumberList } from './number-list.ts'
 import { formatBytes } from './words.ts'
 
 /**
- * Combinations that no schema of single fields can see, in docker's terms. Throws `invalid_input` naming field, value and limit.
- * What depends on the controller (cpu lists, disks, huge pages) is refused where it is translated.
+ * What this machine cannot give, and combinations that no schema of single fields can see, in docker's terms. Throws
+ * `invalid_input` naming field, value and limit. What a project cannot give is refused where limits are translated.
  */
 export function checkResources(r: Resources, facts: HostFacts): void {
   const refuse = (field: keyof Resources, text: string, limit: string, remedy: string) =>
@@ -25,6 +25,34 @@ export function checkResources(r: Resources, facts: HostFacts): void {
     throw refuse('cpuRtRuntimeUs', `real-time runtime ${r.cpuRtRuntimeUs} µs exceeds its period ${limit}`, limit, 'lower the runtime')
   }
   checkMemory(r, refuse)
+  checkMachine(r, facts)
+}
+
+/** Cpus, memory nodes, disks and huge pages are named by the request and must exist. */
+function checkMachine(r: Resources, facts: HostFacts): void {
+  const lists = [
+    ['cpusetCpus', 'cpus', r.cpusetCpus, facts.onlineCpus],
+    ['cpusetMems', 'memory nodes', r.cpusetMems, facts.onlineMems],
+  ] as const
+  for (const [field, noun, wanted, online] of lists) {
+    if (wanted !== undefined && !isSubset(parseNumberList(wanted), parseNumberList(online()))) {
+      throw unavailable(field, `${field} ${wanted}: this machine has ${noun} ${online()}`, wanted, online())
+    }
+  }
+  for (const rates of [r.blkioWeightDevices, r.blkioReadBps, r.blkioWriteBps, r.blkioReadIops, r.blkioWriteIops]) {
+    for (const { device } of rates ?? []) facts.disk(device)
+  }
+  const sizes = Object.keys(r.hugetlb ?? {})
+  const known = sizes.length > 0 ? facts.hugePageSizes() : []
+  const unknown = sizes.find((size) => !known.includes(size))
+  if (unknown !== undefined) {
+    const has = known.join(', ') || 'none'
+    throw unavailable(`hugetlb.${unknown}`, `huge pages of ${unknown}: this machine has ${has}`, unknown, has)
+  }
+}
+
+function unavailable(field: string, text: string, value: string, has: string): GantryError {
+  return new GantryError('invalid_input', text, { field: `resources.${field}`, value, limit: has, remedy: `choose from ${has}` })
 }
 
 type Refuse = (field: keyof Resources, text: string, limit: string, remedy: string) => GantryError

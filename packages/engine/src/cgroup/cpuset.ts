@@ -33,24 +33,21 @@ function listOf(limits: Change['after'], half: Half): string | undefined {
   return half === 'cpus' ? limits.cpusetCpus : limits.cpusetMems
 }
 
-/** Against the machine, then against what the groups above may use, so that the refusal is in words and not EINVAL or EACCES. */
+/** Against what the groups above may use, so that the refusal is in words and not EACCES. That the machine has them is known. */
 function check(change: Change, half: Half, wanted: string | undefined): void {
   if (wanted === undefined) return
-  const field = half === 'cpus' ? 'cpusetCpus' : 'cpusetMems'
-  const noun = half === 'cpus' ? 'cpus' : 'memory nodes'
-  const online = half === 'cpus' ? change.facts.onlineCpus() : change.facts.onlineMems()
   const numbers = parseNumberList(wanted)
-  const refuse = (who: string, has: string) =>
-    new GantryError('invalid_input', `${field} ${wanted}: ${who} has ${noun} ${has}`, {
-      field: `resources.${field}`,
-      value: wanted,
-      limit: has,
-      remedy: `choose from ${has}`,
-    })
-  if (!isSubset(numbers, parseNumberList(online))) throw refuse('this machine', online)
   for (const group of change.ancestors) {
     const allowed = effective(change, group, half)
-    if (allowed && !isSubset(numbers, parseNumberList(allowed))) throw refuse('this project', allowed)
+    if (!allowed || isSubset(numbers, parseNumberList(allowed))) continue
+    const field = half === 'cpus' ? 'cpusetCpus' : 'cpusetMems'
+    const noun = half === 'cpus' ? 'cpus' : 'memory nodes'
+    throw new GantryError('invalid_input', `${field} ${wanted}: this project has ${noun} ${allowed}`, {
+      field: `resources.${field}`,
+      value: wanted,
+      limit: allowed,
+      remedy: `choose from ${allowed}`,
+    })
   }
 }
 

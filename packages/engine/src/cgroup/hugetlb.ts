@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { GantryError } from '@gantry/contracts'
 import type { Change, Controller } from './controller.ts'
 
 /** Huge pages by size; Documentation/admin-guide/cgroup-v1/hugetlb.rst. Reservations are limited too where the kernel can (5.7). */
@@ -11,17 +10,8 @@ export const hugetlb: Controller = {
 
 function limit({ dir, ancestors, before, after, facts, writes }: Change, file: string, none: string): void {
   const sizes = new Set([...Object.keys(before.hugetlb), ...Object.keys(after.hugetlb)])
-  const known = facts.hugePageSizes()
   for (const size of sizes) {
     if (before.hugetlb[size] === after.hugetlb[size]) continue
-    if (!known.includes(size)) {
-      const has = known.join(', ') || 'none'
-      throw new GantryError('invalid_input', `huge pages of ${size}: this machine has ${has}`, {
-        field: `resources.hugetlb.${size}`,
-        value: size,
-        limit: has,
-      })
-    }
     const value = after.hugetlb[size] ?? none
     writes.write(join(dir, `hugetlb.${size}.${file}`), value)
     const reservation = `hugetlb.${size}.rsvd.${file}`

@@ -42,7 +42,7 @@ describe('cpu', () => {
     const { group } = await lab.make('c1', { nanoCpus: 2e8 })
     lab.run(group, busy)
     const used = await cpusUsed(() => statsOf(lab, group))
-    expect(used).toBeGreaterThan(0.14)
+    expect(used).toBeGreaterThan(0.1)
     expect(used).toBeLessThan(0.26)
     const { cpu } = await statsOf(lab, group)
     expect(cpu.throttledPeriods).toBeGreaterThan(0)
@@ -53,7 +53,7 @@ describe('cpu', () => {
     await using lab = await cgroupLab({ nanoCpus: 3e8 })
     for (const name of ['c1', 'c2']) lab.run((await lab.make(name)).group, busy)
     const used = await cpusUsed(() => projectStatsOf(lab))
-    expect(used).toBeGreaterThan(0.2)
+    expect(used).toBeGreaterThan(0.12)
     expect(used).toBeLessThan(0.38)
   })
 

@@ -98,6 +98,14 @@ test('a setting of a namespace that is shared with the host is the host’s', as
   expect(await judge({ sysctls: { 'kernel.shmmax': '1' }, ipcMode: 'host' }, hostAdminPolicy)).toBe('invalid_input')
 })
 
+test('nobody gets what the machine does not have', async () => {
+  const asks = { resources: { cpusetCpus: '0-60000' } }
+  expect(await judge(asks, hostAdminPolicy)).toBe('invalid_input')
+  await expect(checkPolicy(specOf(asks), developerPolicy)).rejects.toMatchObject({
+    message: expect.stringMatching(/^cpusetCpus 0-60000: this machine has cpus 0/),
+  })
+})
+
 test('a refusal names field, value and way out', async () => {
   await expect(checkPolicy(specOf({ ports: [{ containerPort: 80, hostPort: 80 }] }), developerPolicy)).rejects.toMatchObject({
     code: 'forbidden',

@@ -1,25 +1,32 @@
 import { type ContainerSpec, GantryError, type Policy } from '@gantry/contracts'
+import { checkResources } from '../cgroup/check-resources.ts'
+import { createHostFacts, type HostFacts } from '../cgroup/host-facts.ts'
 import { canonicalPath, isBelow } from './bind-sources.ts'
 import { fieldRules } from './field-rules.ts'
 
 export interface PolicyContext {
   /** Canonical path of a host path, its missing tail included; through the file system when absent. */
   readonly resolvePath?: (path: string) => Promise<string>
+  /** The machine whose limits bound everybody; this one when absent. */
+  readonly facts?: HostFacts
 }
 export interface PolicyVerdict {
   /** Bind source as asked → canonical host path that was judged. Mount this one, and without following links in it. */
   readonly paths: ReadonlyMap<string, string>
 }
 
+const machine = createHostFacts()
+
 /**
  * Judges the final, normalised spec, whichever door it came through. Throws `forbidden` naming the first field that the
- * policy does not allow, `invalid_input` for what nobody may ask for.
+ * policy does not allow, `invalid_input` for what nobody may ask for, limits that this machine cannot give included.
  */
 export async function checkPolicy(spec: ContainerSpec, policy: Policy, context: PolicyContext = {}): Promise<PolicyVerdict> {
   for (const [field, rule] of Object.entries(fieldRules)) {
     const refusal = rule(spec, policy)
     if (refusal) throw forbidden(refusal.field ?? field, refusal.value, refusal.text, refusal.remedy)
   }
+  checkResources(spec.resources, context.facts ?? machine)
   return { paths: await checkBinds(spec, policy, context.resolvePath ?? canonicalPath) }
 }
 
