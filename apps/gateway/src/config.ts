@@ -54,7 +54,7 @@ export interface GatewayConfig {
 }
 
 /** Reads the environment once. Throws `invalid_input` naming the variable. */
-export function readConfig(environment: NodeJS.ProcessEnv): GatewayConfig {
+export function readConfig(environment: Record<string, string | undefined>): GatewayConfig {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
   const parsed = environmentSchema.safeParse(given)
   if (!parsed.success) {

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import {
   type AgentClient,
+  type ByteChannel,
   type CallMethod,
   type ContainerSpec,
+  type DuplexMethod,
   GantryError,
   type InputOf,
   type OutputOf,
@@ -32,6 +34,7 @@ export class RecordingAgent implements AgentClient {
   /** Answers for methods that this class does not know. */
   answers: Partial<{ [M in CallMethod]: (input: InputOf<M>) => OutputOf<M> }> = {}
   streams: Partial<{ [M in StreamMethod]: (input: InputOf<M>, signal: AbortSignal) => AsyncIterable<OutputOf<M>> }> = {}
+  duplexes: Partial<{ [M in DuplexMethod]: (input: InputOf<M>) => { channel: ByteChannel; result: Promise<OutputOf<M>> } }> = {}
   #down = false
 
   /** While down, every call fails as it does without an agent behind the socket. */
@@ -64,8 +67,10 @@ export class RecordingAgent implements AgentClient {
     return answer(input, signal)
   }
 
-  duplex(): never {
-    throw new GantryError('unsupported', 'no byte streams here')
+  duplex<M extends DuplexMethod>(method: M, input: InputOf<M>): { channel: ByteChannel; result: Promise<OutputOf<M>> } {
+    const answer = this.duplexes[method] as ((input: InputOf<M>) => { channel: ByteChannel; result: Promise<OutputOf<M>> }) | undefined
+    if (!answer) throw new GantryError('unsupported', `${method} has no answer here`)
+    return answer(input)
   }
 
   close(): void {
