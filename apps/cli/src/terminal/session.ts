@@ -13,7 +13,9 @@ export interface SessionOptions {
 
 /** The size of our terminal, when there is one. */
 export function terminalSize(): { columns?: number; rows?: number } {
-  return process.stdout.isTTY ? { columns: process.stdout.columns, rows: process.stdout.rows } : {}
+  const { isTTY, columns, rows } = process.stdout
+  // A terminal of no size is one that nobody looks at.
+  return isTTY && columns > 0 && rows > 0 ? { columns, rows } : {}
 }
 
 /**
@@ -25,7 +27,10 @@ export async function runSession<T>(duplex: { channel: ByteChannel; result: Prom
   const raw = options.tty && options.stdin && process.stdin.isTTY
   const leaving = new AbortController()
   const detached = new Promise<null>((resolve) => leaving.signal.addEventListener('abort', () => resolve(null), { once: true }))
-  const onResize = () => void options.resize(terminalSize() as { columns: number; rows: number }).catch(() => undefined)
+  const onResize = () => {
+    const { columns, rows } = terminalSize()
+    if (columns && rows) options.resize({ columns, rows }).catch(() => undefined)
+  }
 
   if (raw) process.stdin.setRawMode(true)
   if (options.tty && process.stdout.isTTY) process.stdout.on('resize', onResize)
