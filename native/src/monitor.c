@@ -353,8 +353,9 @@ static void make_record(struct watch *watch, const siginfo_t *info)
 	struct buf record = {.data = watch->record, .capacity = sizeof(watch->record)};
 	buf_text(&record, "{\"event\":\"exit\",\"key\":");
 	buf_json(&record, monitor->key, strlen(monitor->key));
-	buf_format(&record, ",\"exitCode\":%d,\"signal\":%d,\"oomKilled\":%s,\"finishedAt\":\"%s\",\"logDropped\":%llu}\n",
-		   killed ? 128 + info->si_status : info->si_status, killed ? info->si_status : 0, oom ? "true" : "false", time, watch->log.dropped);
+	buf_format(&record, ",\"exitCode\":%d,\"signal\":%d,\"oomKilled\":%s,\"finishedAt\":\"%s\",\"outputBytes\":%llu,\"logDropped\":%llu}\n",
+		   killed ? 128 + info->si_status : info->si_status, killed ? info->si_status : 0, oom ? "true" : "false", time,
+		   (unsigned long long)watch->ring.output_bytes, watch->log.dropped);
 	watch->record_length = record.length;
 }
 

@@ -19,6 +19,7 @@
  *   net.links WHERE PREFIX                  result: one line a link whose name starts with PREFIX:
  *                                           name index up(0|1) master rxBytes rxPackets rxErrors rxDropped tx(same four) label
  *   net.routes WHERE                        result: one line a route of any table: DESTINATION/PREFIX NAME|-
+ *   net.conntrack.forget PORT               forget tracked udp flows of the host that were sent to this port
  *   nft.elements VERB FAMILY TABLE SET KEY DATA [...]
  *                                           one transaction; see net_nft.c
  *   nft.load PROGRAM TEXT                   a whole ruleset in nft's language, one transaction, by PROGRAM (gantry-nft)
@@ -51,6 +52,7 @@ const struct op net_ops[] = {
 	{"net.sysctl.read", 2, net_sysctl_read},
 	{"net.links", 2, net_links},
 	{"net.routes", 1, net_routes},
+	{"net.conntrack.forget", 1, net_conntrack_forget},
 	{"nft.elements", 6, nft_elements},
 	{"nft.load", 2, nft_load},
 	{NULL, 0, NULL},

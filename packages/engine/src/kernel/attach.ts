@@ -63,6 +63,23 @@ export async function watchMonitor(monitorDir: string, onExit: (exit: ProcessExi
   })
 }
 
+/**
+ * Tells once how the process ended and how many bytes of output it wrote in all. Returns a function that stops it; a monitor
+ * that is gone already never calls.
+ */
+export function watchExit(monitorDir: string, onExit: (exit: ProcessExit, outputBytes: number) => void): () => void {
+  const socket = connect(`${monitorDir}/sock`)
+  const reader = new FrameReader((type, payload) => {
+    if (type !== 'X') return
+    socket.destroy()
+    onExit(parseExit(payload), (JSON.parse(payload.toString()) as { outputBytes: number }).outputBytes)
+  })
+  socket.on('data', (chunk: Buffer) => reader.push(chunk))
+  socket.on('error', () => socket.destroy())
+  socket.write(encodeFrame('Q', Buffer.alloc(0)))
+  return () => socket.destroy()
+}
+
 /** Opens a viewer on a monitor's output and input. Rejects with `not_found` when the process has ended and all its output was seen. */
 export async function openAttach(monitorDir: string, options: AttachOptions): Promise<AttachChannel> {
   const socket = await connectMonitor(monitorDir)

@@ -31,7 +31,13 @@ interface Line {
 }
 
 /** What the kernel says when a request asked for too much or for what is not there, rather than that we did wrong. */
-const codeOfErrno: Readonly<Record<string, ErrorCode>> = { ENOSPC: 'no_space', EDQUOT: 'no_space', ENOMEM: 'unavailable', EAGAIN: 'unavailable', EMFILE: 'unavailable' }
+const codeOfErrno: Readonly<Record<string, ErrorCode>> = {
+  ENOSPC: 'no_space',
+  EDQUOT: 'no_space',
+  ENOMEM: 'unavailable',
+  EAGAIN: 'unavailable',
+  EMFILE: 'unavailable',
+}
 
 /**
  * Starts the launcher and speaks its wire. A launcher that dies is started again at the next request; its monitors and their
@@ -140,7 +146,8 @@ class Launcher implements Kernel {
     this.child = null
     this.wire = null
     if (this.closed) wire.destroy()
-    else this.options.log?.('error', 'the launcher ended, the next request starts another', { signal: child.signalCode, code: child.exitCode })
+    else
+      this.options.log?.('error', 'the launcher ended, the next request starts another', { signal: child.signalCode, code: child.exitCode })
     for (const [id, pending] of this.pending) {
       this.pending.delete(id)
       pending.reject(new GantryError('unavailable', 'the launcher ended before it answered', {}, { cause }))
@@ -149,8 +156,12 @@ class Launcher implements Kernel {
 
   private onLine(text: string): void {
     const line = JSON.parse(text) as Line
-    if (line.event === 'exit') return this.tellExit(toExit(line as unknown as ExitRecord))
-    if (line.event === 'lost') return this.tellLost(line.key ?? '')
+    if (line.event === 'exit') this.tellExit(toExit(line as unknown as ExitRecord))
+    else if (line.event === 'lost') this.tellLost(line.key ?? '')
+    else this.onAnswer(line)
+  }
+
+  private onAnswer(line: Line): void {
     const pending = this.pending.get(line.id ?? 0)
     if (!pending) return
     for (const [index, piece] of line.parts ?? []) pending.parts[index] += piece
