@@ -227,6 +227,7 @@ describe('filling from the image', () => {
         { name: 'escape', type: 'symlink', linkname: '../../../../../../etc' },
       ]),
       await tarOf([
+        { name: 'data/', type: 'directory', mode: 0o2775, uid: 7, gid: 8 },
         { name: 'data/.wh.gone', content: '' },
         { name: 'data/changed', content: 'new' },
         { name: 'data/opaque/.wh..wh..opq', content: '' },
