@@ -25,6 +25,7 @@ const onV2 = () =>
     'fs/gantry-ab12/cpu.max.burst': '0',
     'fs/gantry-ab12/cpuset.cpus.effective': '0-3',
     'fs/gantry-ab12/p1/memory.swap.max': 'max',
+    'fs/gantry-ab12/p1/cpuset.cpus.effective': '0-3',
     'fs/gantry-ab12/p1/io.bfq.weight': '100',
   })
 
@@ -174,7 +175,7 @@ test('an update writes what changed and lifts what is gone', async () => {
   ])
   await using v2 = onV2()
   expect(writes(v2, v2.tree.updateOps(group, before, {}).ops)).toEqual([
-    'fs/cpuset.cpus=\n',
+    'fs/cpuset.cpus=0-3',
     'fs/cpu.weight=100',
     'fs/cpu.max=max 100000',
     'fs/pids.max=2048',

@@ -23,8 +23,9 @@ export const cpuset: Controller = {
       const wanted = listOf(change.after, half)
       if (wanted === listOf(change.before, half)) continue
       check(change, half, wanted)
-      // An empty list is "as the parent"; write(2) of nothing would not reach the kernel, hence the line end.
-      change.writes.write(join(change.dir, `cpuset.${half}`), wanted ?? '\n')
+      // An empty list would follow the parent, but the kernel takes one only while the group has no processes (ENOSPC).
+      const parents = change.facts.read(join(change.dir, '..', `cpuset.${half}.effective`))
+      change.writes.write(join(change.dir, `cpuset.${half}`), wanted ?? (parents || '\n'))
     }
   },
 }

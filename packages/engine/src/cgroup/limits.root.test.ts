@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Resources } from '@gantry/contracts'
 import { describe, expect, test } from 'vitest'
@@ -311,6 +311,7 @@ describe('disks', () => {
     const file = join(dir, 'disk')
     writeFileSync(file, '')
     truncateSync(file, 64 * MiB)
+    if (!existsSync('/dev/loop-control')) execFileSync('modprobe', ['loop'])
     const path = execFileSync('losetup', ['--find', '--show', file], { encoding: 'utf8' }).trim()
     return {
       path,
