@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { GantryError } from '@gantry/contracts'
 import type { Permission, StreamCase, UseCase } from '@gantry/core'
 import { initTRPC } from '@trpc/server'
-import type { z } from 'zod'
+import { type z, ZodVoid } from 'zod'
 import type { Context } from './context.ts'
 import { isUnexpected, toTrpcError, toWireError } from './error-format.ts'
 
@@ -36,46 +36,41 @@ const base = t.procedure.use(async ({ next }) => {
   return result
 })
 
-const metaOf = ({ verb, permission }: { verb: string; permission: Permission }): ProcedureMeta => ({ verb, permission })
+/**
+ * A procedure with the use case's permission and input. Without an input there is nothing to parse: tRPC would try all the
+ * same, and browsers send mutations without one with an empty body.
+ */
+function procedure<S extends z.ZodType>({ verb, permission, input }: { verb: string; permission: Permission; input: S }) {
+  const declared = base.meta({ verb, permission })
+  const parsing = declared.input(input)
+  return (input instanceof ZodVoid ? declared : parsing) as typeof parsing
+}
 
 /** A procedure is a use case behind tRPC: its input, its permission, its answer. */
 export function query<S extends z.ZodType, O>(useCase: UseCase<S, O>) {
-  return base
-    .meta(metaOf(useCase))
-    .input(useCase.input)
-    .query(({ ctx, input }) => useCase.execute(ctx.backend, ctx.caller, input))
+  return procedure(useCase).query(({ ctx, input }) => useCase.execute(ctx.backend, ctx.caller, input))
 }
 
 export function mutation<S extends z.ZodType, O>(useCase: UseCase<S, O>) {
-  return base
-    .meta(metaOf(useCase))
-    .input(useCase.input)
-    .mutation(({ ctx, input }) => useCase.execute(ctx.backend, ctx.caller, input))
+  return procedure(useCase).mutation(({ ctx, input }) => useCase.execute(ctx.backend, ctx.caller, input))
 }
 
 /** A mutation whose answer is not the use case's own: `answer` turns one into the other. */
 export function mutationWith<S extends z.ZodType, O, R>(useCase: UseCase<S, O>, answer: (output: O, ctx: Context) => R) {
-  return base
-    .meta(metaOf(useCase))
-    .input(useCase.input)
-    .mutation(async ({ ctx, input }) => answer(await useCase.execute(ctx.backend, ctx.caller, input), ctx))
+  return procedure(useCase).mutation(async ({ ctx, input }) => answer(await useCase.execute(ctx.backend, ctx.caller, input), ctx))
 }
 
 export function subscription<S extends z.ZodType, T>(streamCase: StreamCase<S, T>) {
-  return base
-    .meta(metaOf(streamCase))
-    .input(streamCase.input)
-    .subscription(({ ctx, input, signal }) => translated(streamCase.execute(ctx.backend, ctx.caller, input, signal)))
+  return procedure(streamCase).subscription(({ ctx, input, signal }) =>
+    translated(streamCase.execute(ctx.backend, ctx.caller, input, signal)),
+  )
 }
 
 /** A subscription whose items carry the id from which the browser resumes: `item` wraps each in `tracked(id, …)`. */
 export function resumable<S extends z.ZodType, T, R>(streamCase: StreamCase<S, T>, item: (value: T) => R) {
-  return base
-    .meta(metaOf(streamCase))
-    .input(streamCase.input)
-    .subscription(async function* ({ ctx, input, signal }) {
-      for await (const value of translated(streamCase.execute(ctx.backend, ctx.caller, input, signal))) yield item(value)
-    })
+  return procedure(streamCase).subscription(async function* ({ ctx, input, signal }) {
+    for await (const value of translated(streamCase.execute(ctx.backend, ctx.caller, input, signal))) yield item(value)
+  })
 }
 
 /** Errors on the way of a stream do not pass the middleware. */
