@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "rcu.h"
 #include "sandbox.h"
 
 static uint32_t since(const struct start *start)
@@ -172,7 +173,11 @@ static _Noreturn void init_main(struct start *start)
 
 static _Noreturn void intermediate_main(struct start *start)
 {
-	if (run_phase(start, ENTER) < 0)
+	/* The cgroups are entered in this phase. */
+	bool hurried = rcu_hurry();
+	int entered = run_phase(start, ENTER);
+	rcu_relax(hurried);
+	if (entered < 0)
 		_exit(1);
 	uint32_t began = since(start);
 	if (start->user_ns >= 0 && !start->enter_pid && setns(start->user_ns, CLONE_NEWUSER) < 0) {
