@@ -1,4 +1,5 @@
-import type { ByteChannel } from '@gantry/contracts'
+import { rmSync } from 'node:fs'
+import { type ByteChannel, GantryError } from '@gantry/contracts'
 import { view } from '../exec/view.ts'
 import type { AttachChannel } from '../kernel/kernel.ts'
 import { type Container, type ExitStatus, noSuchContainer } from './container.ts'
@@ -27,25 +28,35 @@ export async function attachContainer(
 ): Promise<ExitStatus> {
   if (container.removed) throw noSuchContainer(container.name)
   emit(parts, container, 'attach')
-  const fromStart = !container.started
-  const ended = container.started ? { exit: container.wait('next-exit', signal) } : await nextRun(container, signal)
-  // Whoever leaves early does not look at the exit.
-  ended.exit.catch(() => {})
   const { spec } = container.record
-  const attached = await open(parts, container, {
-    ...request,
-    stdin: request.stdin && spec.openStdin,
-    from: fromStart || request.logs ? 0 : 'end',
-  })
-  if (attached) {
-    container.viewers.add(attached)
-    try {
-      await view(channel, attached, { tty: spec.tty, stdin: request.stdin && spec.openStdin }, signal)
-    } finally {
-      container.viewers.delete(attached)
-    }
+  const stdin = request.stdin && spec.openStdin
+  const from = !container.started || request.logs ? 0 : 'end'
+  container.openingViewers++
+  let opened: { attached: AttachChannel | undefined; exit: Promise<ExitStatus> }
+  try {
+    const { exit } = container.started ? { exit: container.wait('next-exit', signal) } : await nextRun(container, signal)
+    // Whoever leaves early does not look at the exit.
+    exit.catch(() => {})
+    opened = { exit, attached: await open(parts, container, { ...request, stdin, from }) }
+  } finally {
+    container.openingViewers--
+    removeMonitorFolder(parts, container)
   }
-  return ended.exit
+  const { attached, exit } = opened
+  if (!attached) return exit
+  container.viewers.add(attached)
+  try {
+    await view(channel, attached, { tty: spec.tty, stdin }, signal)
+  } finally {
+    container.viewers.delete(attached)
+  }
+  return exit
+}
+
+/** After the end of a run, once nobody is about to look at it any more. */
+export function removeMonitorFolder(parts: Pick<Parts, 'config'>, container: Container): void {
+  if (container.running || container.openingViewers > 0) return
+  rmSync(monitorDir(parts.config, container.id), { recursive: true, force: true })
 }
 
 /** Resolves at the next start, with the exit of that very run. */
@@ -80,7 +91,7 @@ async function open(
   try {
     return await parts.kernel.attach(monitorDir(parts.config, container.id), options)
   } catch (error) {
-    if (!container.started) return undefined
+    if (error instanceof GantryError && error.code === 'not_found') return undefined
     throw error
   }
 }

@@ -33,6 +33,8 @@ export class Container {
   earlyExit: ProcessExit | undefined
   /** Set when a remove has gone past the point of no return. */
   removed = false
+  /** Journal entry of a remove that was begun. */
+  removeEntry: number | undefined
   rootfs: RootfsSource | undefined
   prober: HealthProber | undefined
   /** Restart policy: delay before the current run, and the timer of the next one. */
@@ -42,8 +44,10 @@ export class Container {
   cleanup: Promise<void> | undefined
   /** Writing `state.json` is under way. */
   saving: Promise<void> | undefined
-  /** Clients that attached before the start and want its first byte. */
+  /** Clients that wait for the start, and for its first byte. */
   waitingViewers = 0
+  /** Clients that are about to connect to the monitor: its folder is not removed under them. */
+  openingViewers = 0
   /** Open viewers, by which the terminal is resized. */
   readonly viewers = new Set<AttachChannel>()
   readonly #waiters = new Set<{ condition: WaitCondition; resolve: (status: ExitStatus) => void }>()

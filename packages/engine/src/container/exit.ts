@@ -1,9 +1,9 @@
+import { removeMonitorFolder } from './attach.ts'
 import { shouldRestart, nextRestartDelayMs } from '../health/restart-backoff.ts'
 import type { ProcessExit } from '../kernel/kernel.ts'
-import { rmSync } from 'node:fs'
 import { stopHealth } from './health.ts'
 import type { Container } from './container.ts'
-import { type Parts, emit, monitorDir } from './parts.ts'
+import { type Parts, emit } from './parts.ts'
 import { removeLocked } from './remove.ts'
 import { startLocked } from './start.ts'
 
@@ -55,11 +55,8 @@ async function settleRun(parts: Parts, container: Container): Promise<void> {
 
 /** Network, cgroup and the monitor's folder of a run. Idempotent: also the undo of a failed start. */
 export async function releaseRun(parts: Parts, container: Container): Promise<void> {
-  await Promise.all([
-    parts.network.release(container.id),
-    removeGroup(parts, container),
-    rmSync(monitorDir(parts.config, container.id), { recursive: true, force: true }),
-  ])
+  removeMonitorFolder(parts, container)
+  await Promise.all([parts.network.release(container.id), removeGroup(parts, container)])
 }
 
 /** Whatever is left in the group (a process that left the pid namespace's reach) goes with it. */

@@ -29,7 +29,8 @@ export async function removeContainer(parts: Parts, container: Container, option
 export async function removeLocked(parts: Parts, container: Container, options: { volumes: boolean }): Promise<void> {
   clearTimeout(container.restartTimer)
   await container.cleanup
-  const entry = parts.journal.begin(options.volumes ? 'remove-volumes' : 'remove', container.id)
+  const entry = container.removeEntry ?? parts.journal.begin(options.volumes ? 'remove-volumes' : 'remove', container.id)
+  container.removeEntry = entry
   container.state.status = 'removing'
   faultPoint('remove.begin')
   try {
@@ -37,7 +38,7 @@ export async function removeLocked(parts: Parts, container: Container, options: 
   } catch (error) {
     container.state.status = 'dead'
     container.state.error = error instanceof Error ? error.message : String(error)
-    parts.journal.end(entry)
+    // The entry stays open: what cannot be completed now, by asking again, is completed by the next agent.
     throw new GantryError(
       'internal',
       `container ${container.name} could not be removed completely: ${container.state.error}`,

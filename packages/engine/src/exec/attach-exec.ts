@@ -22,6 +22,7 @@ export async function runAttached(
   await startExec(parts, exec, { viewer: true, ...size })
   const { spec } = exec
   const attached = await openViewer(parts, exec, { stdin: spec.openStdin, from: 0 })
+  if (!attached) return { exitCode: (await exec.wait()).exitCode }
   try {
     await view(channel, attached, { tty: spec.tty, stdin: spec.openStdin }, signal)
     return { exitCode: (await exec.wait()).exitCode }
@@ -44,11 +45,11 @@ export async function attachSession(
 ): Promise<{ exitCode: number }> {
   if (!exec.spec.tty) throw new GantryError('wrong_state', `exec ${exec.id.slice(0, 12)} has no terminal to attach to`)
   if (!exec.claimed) await startExec(parts, exec, { viewer: true, columns: request.columns, rows: request.rows })
-  if (exec.exit) {
+  const attached = exec.exit ? undefined : await openViewer(parts, exec, { stdin: true, ...request })
+  if (!attached) {
     await channel.write(offsetHeader(request.from))
-    return { exitCode: exec.exit.exitCode }
+    return { exitCode: (await exec.wait()).exitCode }
   }
-  const attached = await openViewer(parts, exec, { stdin: true, ...request })
   try {
     await channel.write(offsetHeader(attached.startOffset))
     await view(channel, attached, { tty: true, stdin: true }, signal)
@@ -76,17 +77,27 @@ export async function resizeExec(parts: Parts, exec: Exec, columns: number, rows
   }
 }
 
-async function openViewer(
+/** Undefined when the process has ended and nothing of its output is left to see. */
+export async function openViewer(
   parts: Parts,
   exec: Exec,
   options: { stdin: boolean; from: number; columns?: number; rows?: number },
-): Promise<AttachChannel> {
-  const attached = await parts.kernel.attach(monitorDir(parts.config, exec.id), { stdout: true, stderr: true, ...options })
-  exec.viewers.add(attached)
-  return attached
+): Promise<AttachChannel | undefined> {
+  try {
+    const attached = await parts.kernel.attach(monitorDir(parts.config, exec.id), { stdout: true, stderr: true, ...options })
+    exec.viewers.add(attached)
+    return attached
+  } catch (error) {
+    if (!(error instanceof GantryError && error.code === 'not_found')) throw error
+    await exec.wait()
+    return undefined
+  } finally {
+    exec.viewerComing = false
+    if (exec.exit && exec.viewers.size === 0) forgetFiles(parts, exec)
+  }
 }
 
-function closeViewer(parts: Parts, exec: Exec, attached: AttachChannel): void {
+export function closeViewer(parts: Parts, exec: Exec, attached: AttachChannel): void {
   exec.viewers.delete(attached)
   if (exec.exit && exec.viewers.size === 0) forgetFiles(parts, exec)
 }

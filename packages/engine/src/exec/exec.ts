@@ -12,6 +12,8 @@ export class Exec {
   exit: ProcessExit | undefined
   /** A start is under way or has happened: an exec starts once. */
   claimed = false
+  /** The caller that started it is about to attach: the monitor's folder is not removed under it. */
+  viewerComing = false
   /** Open viewers, by which the terminal is resized. */
   readonly viewers = new Set<AttachChannel>()
   readonly #exitWaiters = new Set<(exit: ProcessExit) => void>()

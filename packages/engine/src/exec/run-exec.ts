@@ -1,10 +1,11 @@
 import type { ExecSpec } from '@gantry/contracts'
 import { GantryError } from '@gantry/contracts'
 import type { Container } from '../container/container.ts'
-import { monitorDir, type Parts } from '../container/parts.ts'
+import type { Parts } from '../container/parts.ts'
 import { aborted } from '../lib/deadline.ts'
 import type { Exec } from './exec.ts'
-import { createExec, forgetFiles, startExec } from './start-exec.ts'
+import { closeViewer, openViewer } from './attach-exec.ts'
+import { createExec, startExec } from './start-exec.ts'
 
 /** Bytes of each stream that are kept. */
 const outputBytes = 64 * 1024
@@ -28,17 +29,16 @@ export async function runExec(parts: Parts, container: Container, spec: ExecSpec
 }
 
 async function collect(parts: Parts, exec: Exec): Promise<RunResult> {
-  const attached = await parts.kernel.attach(monitorDir(parts.config, exec.id), { stdin: false, stdout: true, stderr: true, from: 0 })
-  exec.viewers.add(attached)
+  const attached = await openViewer(parts, exec, { stdin: false, from: 0 })
+  if (!attached) return { exitCode: (await exec.wait()).exitCode, stdout: '', stderr: '' }
   const streams = { stdout: new Collector(), stderr: new Collector() }
   try {
     for await (const { stream, bytes } of attached.output) streams[stream].add(bytes)
     const { exitCode } = await exec.wait()
     return { exitCode, stdout: streams.stdout.text(), stderr: streams.stderr.text() }
   } finally {
-    exec.viewers.delete(attached)
     attached.detach()
-    if (exec.exit) forgetFiles(parts, exec)
+    closeViewer(parts, exec, attached)
   }
 }
 

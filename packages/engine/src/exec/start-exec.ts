@@ -33,6 +33,7 @@ export async function startExec(parts: Parts, exec: Exec, options: { viewer: boo
   const init = container.started
   if (!init) throw new GantryError('wrong_state', `cannot exec in container ${container.name}: it is starting`)
   exec.claimed = true
+  exec.viewerComing = options.viewer
   const dir = monitorDir(parts.config, exec.id)
   try {
     const seccompFile = exec.spec.privileged ? null : await parts.seccompFile(container.record.spec)
@@ -76,7 +77,7 @@ export function execEnded(parts: Parts, exec: Exec, exit: ProcessExit): void {
 
 function reportEnd(parts: Parts, exec: Exec, exit: ProcessExit): void {
   emit(parts, exec.container, 'exec_die', { execID: exec.id, exitCode: String(exit.exitCode) })
-  if (exec.viewers.size === 0) forgetFiles(parts, exec)
+  if (exec.viewers.size === 0 && !exec.viewerComing) forgetFiles(parts, exec)
 }
 
 /** The monitor's folder and the note for recovery. With viewers still reading, the last of them does it. */
