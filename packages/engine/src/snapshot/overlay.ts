@@ -40,7 +40,7 @@ export function createOverlaySnapshotter(options: { config: Pick<EngineConfig, '
     async remove(containerId) {
       await rm(folder(containerId), { recursive: true, force: true })
     },
-    usage: (containerId) => diskUsage(join(existing(folder(containerId), containerId), 'upper')),
+    usage: async (containerId) => diskUsage(join(existing(folder(containerId), containerId), 'upper')),
     async diff(containerId) {
       const own = existing(folder(containerId), containerId)
       return diffUpper(join(own, 'upper'), lowerDirs(readStack(join(own, stackFile), containerId)))

@@ -1,0 +1,157 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { Entry } from '../image/fixture.ts'
+import type { RootfsSource, Snapshotter } from '../ports.ts'
+
+/** What a backend brings to be tested. */
+export interface SnapshotterUnderTest extends AsyncDisposable {
+  readonly snapshotter: Snapshotter
+  /** Commits layers with these entries, bottom first, and returns their names. */
+  commit(layers: readonly (readonly Entry[])[]): Promise<string[]>
+  /** Runs a shell script with the container's files as its working folder, as root; returns what it prints. */
+  run(source: RootfsSource, script: string): string
+}
+
+const bottom: Entry[] = [
+  { name: 'etc/', type: 'directory' },
+  { name: 'etc/a', content: 'bottom a' },
+  { name: 'etc/b', content: 'bottom b' },
+  { name: 'dir/', type: 'directory' },
+  { name: 'dir/one', content: '1' },
+  { name: 'dir/two', content: '2' },
+  { name: 'hard1', content: 'linked' },
+  { name: 'hard2', type: 'link', linkname: 'hard1' },
+]
+const top: Entry[] = [
+  { name: 'etc/', type: 'directory' },
+  { name: 'etc/.wh.b', content: '' },
+  { name: 'etc/c', content: 'top c' },
+]
+const one = '1'.repeat(64)
+const two = '2'.repeat(64)
+
+/** Every snapshotter passes this, whatever it is made of. `make` gives a fresh one for each test. */
+export function snapshotterConformance(name: string, make: () => Promise<SnapshotterUnderTest>): void {
+  const withContainer = async (use: (under: SnapshotterUnderTest, source: RootfsSource, layers: string[]) => Promise<void>) => {
+    await using under = await make()
+    const layers = await under.commit([bottom, top])
+    await use(under, await under.snapshotter.prepare(one, layers), layers)
+  }
+
+  describe(`${name}: what a container sees`, () => {
+    test('the layers merged: the upper one shadows and deletes', () =>
+      withContainer(async (under, source) => {
+        expect(under.run(source, 'ls etc; cat etc/a etc/c; stat -c %a .')).toBe('a\nc\nbottom atop c755\n')
+      }))
+
+    test('its own changes, and nobody else’s', () =>
+      withContainer(async (under, source, layers) => {
+        const other = await under.snapshotter.prepare(two, layers)
+        under.run(source, 'echo mine > etc/a; rm dir/one; mkdir new')
+        expect(under.run(source, 'cat etc/a; ls dir new')).toBe('mine\ndir:\ntwo\n\nnew:\n')
+        expect(under.run(other, 'cat etc/a; ls dir')).toBe('bottom aone\ntwo\n')
+      }))
+
+    test('changes again after it was prepared again', () =>
+      withContainer(async (under, source, layers) => {
+        under.run(source, 'echo kept > file')
+        expect(under.run(await under.snapshotter.prepare(one, layers), 'cat file')).toBe('kept\n')
+      }))
+
+    test('deleted and made anew: a file, a folder, one of its own', () =>
+      withContainer(async (under, source) => {
+        under.run(source, 'rm etc/a; rm -r dir; echo x > own; rm own')
+        expect(under.run(source, 'ls; ls etc')).toBe('etc\nhard1\nhard2\nc\n')
+        under.run(source, 'echo again > etc/a; mkdir dir; echo x > dir/three')
+        expect(under.run(source, 'cat etc/a; ls dir')).toBe('again\nthree\n')
+      }))
+
+    test('renamed and linked files', () =>
+      withContainer(async (under, source) => {
+        under.run(source, 'mv etc/a moved; ln moved link; cp -r dir copy; rm -r dir; mv copy dir')
+        expect(under.run(source, 'cat moved; ls dir; stat -c %h link; stat -c %h hard1')).toBe('bottom aone\ntwo\n2\n2\n')
+      }))
+  })
+
+  describe(`${name}: bookkeeping`, () => {
+    test('diff names what was added, modified and deleted', () =>
+      withContainer(async (under, source) => {
+        expect(await under.snapshotter.diff(one)).toEqual([])
+        under.run(source, 'echo x >> etc/a; rm dir/one; mkdir -p new/sub; echo x > new/sub/f; rm hard2; echo x > tmp; rm tmp')
+        expect(await under.snapshotter.diff(one)).toEqual([
+          { kind: 'modified', path: '/dir' },
+          { kind: 'deleted', path: '/dir/one' },
+          { kind: 'modified', path: '/etc' },
+          { kind: 'modified', path: '/etc/a' },
+          { kind: 'deleted', path: '/hard2' },
+          { kind: 'added', path: '/new' },
+          { kind: 'added', path: '/new/sub' },
+          { kind: 'added', path: '/new/sub/f' },
+        ])
+      }))
+
+    test('diff of a folder that was deleted and made anew names what it lost', () =>
+      withContainer(async (under, source) => {
+        under.run(source, 'rm -r dir; mkdir dir; echo x > dir/two; echo x > dir/three')
+        expect(await under.snapshotter.diff(one)).toEqual([
+          { kind: 'modified', path: '/dir' },
+          { kind: 'deleted', path: '/dir/one' },
+          { kind: 'added', path: '/dir/three' },
+          { kind: 'modified', path: '/dir/two' },
+        ])
+      }))
+
+    test('a name that a layer deleted and the container makes is added', () =>
+      withContainer(async (under, source) => {
+        under.run(source, 'echo x > etc/b')
+        expect(await under.snapshotter.diff(one)).toContainEqual({ kind: 'added', path: '/etc/b' })
+      }))
+
+    test('usage counts the container’s own bytes only', () =>
+      withContainer(async (under, source) => {
+        expect(await under.snapshotter.usage(one)).toBeLessThan(8192)
+        under.run(source, 'head -c 1000000 /dev/urandom > big; ln big same; sync .')
+        const bytes = await under.snapshotter.usage(one)
+        expect(bytes).toBeGreaterThanOrEqual(1_000_000)
+        expect(bytes).toBeLessThan(1_500_000)
+      }))
+
+    test('list names the containers; remove leaves the layers and the others', () =>
+      withContainer(async (under, source, layers) => {
+        await under.snapshotter.prepare(two, layers)
+        under.run(source, 'rm etc/a; mkdir -p deep/er; mkfifo pipe; chmod 0 deep')
+        expect((await under.snapshotter.list()).sort()).toEqual([one, two])
+        await under.snapshotter.remove(one)
+        await under.snapshotter.remove(one)
+        expect(await under.snapshotter.list()).toEqual([two])
+        expect(existsSync(source.upperDir)).toBe(false)
+        expect(under.run(await under.snapshotter.prepare(two, layers), 'cat etc/a')).toBe('bottom a')
+      }))
+
+    test('the lower view gives the layers, topmost first', () =>
+      withContainer(async (under, _source, layers) => {
+        await under.snapshotter.withLowerView(layers, async (dirs) => {
+          expect(dirs.map((dir) => readdirSync(dir).includes('dir'))).toEqual([false, true])
+          expect(readFileSync(join(dirs[0] as string, 'etc/c'), 'utf8')).toBe('top c')
+        })
+      }))
+
+    test('a missing layer is said, and nothing is made', () =>
+      withContainer(async (under) => {
+        const missing = `sha256:${'9'.repeat(64)}`
+        await expect(under.snapshotter.prepare(two, [missing])).rejects.toMatchObject({
+          code: 'not_found',
+          message: `layer ${missing} is missing`,
+        })
+        expect(await under.snapshotter.list()).toEqual([one])
+        await expect(under.snapshotter.usage(two)).rejects.toMatchObject({ code: 'not_found' })
+      }))
+
+    test('a container’s id is never a path', () =>
+      withContainer(async (under, _source, layers) => {
+        for (const id of ['..', '../x', 'a/b', ''])
+          await expect(under.snapshotter.prepare(id, layers)).rejects.toMatchObject({ code: 'internal' })
+      }))
+  })
+}
