@@ -181,6 +181,8 @@ int main(void)
 	test_sysctls(inside);
 	test_elements();
 	test_bounds();
+	CHECK(run("net.conntrack.forget", "53", NULL) == 0);
+	CHECK(run("net.conntrack.forget", "0", NULL) != 0);
 	CHECK(run("net.delete", "host", "gvtest", NULL) == 0);
 	CHECK(run("net.delete", "host", "gvtest", NULL) == ENODEV);
 	CHECK(run("net.delete?", "host", "gvtest", NULL) == 0);

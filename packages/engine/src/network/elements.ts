@@ -95,3 +95,9 @@ function intervalElements(set: string, subnet: Subnet): Element[] {
   }
   return elements
 }
+
+/** Lets the next datagram to the port take the way that the maps show now; TCP does so by itself. */
+export function forgetFlowsOps(ports: readonly { protocol: 'tcp' | 'udp'; hostPort: number }[]): Op[] {
+  const udp = new Set(ports.filter(({ protocol }) => protocol === 'udp').map(({ hostPort }) => hostPort))
+  return [...udp].map((port): Op => ['net.conntrack.forget', String(port)])
+}

@@ -1,7 +1,7 @@
 import { type Endpoint, type EndpointSpec, GantryError } from '@gantry/contracts'
 import { parseAddress } from './address.ts'
 import { bringUp } from './bridges.ts'
-import { elementsOp } from './elements.ts'
+import { elementsOp, forgetFlowsOps } from './elements.ts'
 import { defaultEndpoint, endpointGuards, endpointOps, giveBack, reserveEndpoint } from './endpoints.ts'
 import { defaultRouteOp } from './links.ts'
 import type { Network } from './network-record.ts'
@@ -103,7 +103,7 @@ async function changeEndpoints(state: NetworkState, record: SandboxRecord, endpo
     await state.ports.unpublish(record.containerId)
     const holder = { containerId: record.containerId, containerName: record.name, projectId: record.projectId }
     await state.ports.restore(holder, record.published, after)
-    await state.ops(elementsOp(state.names.table, '+', portElements(record.published, after)))
+    await state.ops([...elementsOp(state.names.table, '+', portElements(record.published, after)), ...forgetFlowsOps(record.published)])
   }
   record.endpoints = endpoints
   state.sandboxes.save(record)

@@ -94,6 +94,9 @@ function endFlow(flows: Flows, key: string): void {
 }
 
 function relayDatagram(socket: UdpSocket, flows: Flows, target: PortTarget, message: Buffer, peer: RemoteInfo): void {
+  // An IPv4 client from elsewhere came before the firewall knew the port: its next datagram will be translated by the kernel.
+  const ipv4 = /^(?:::ffff:)?(\d+)\.\d+\.\d+\.\d+$/.exec(peer.address)
+  if (ipv4 && ipv4[1] !== '127') return
   const key = `${peer.address} ${peer.port}`
   let flow = flows.get(key)
   if (!flow) {

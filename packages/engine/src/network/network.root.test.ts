@@ -104,7 +104,49 @@ describe('published ports', () => {
   })
 })
 
+describe('udp ports', () => {
+  it('lead a client that was there before the container to it, and to the next one', async () => {
+    const knocking = await lab.probe(outside.pid, ['knock', outside.hostAddress, '28054', '4444'])
+    const first = await lab.start('first', { ports: [{ containerPort: 53, protocol: 'udp', hostPort: 28054 }] })
+    await lab.serve(first, 'udp', 53)
+    expect(await knocking.answer).toBe(outside.address)
+    await lab.stop(first)
+    const again = await lab.probe(outside.pid, ['knock', outside.hostAddress, '28054', '4444'])
+    const second = await lab.start('second', { ports: [{ containerPort: 53, protocol: 'udp', hostPort: 28054 }] })
+    expect(second.address).not.toBe(first.address)
+    await lab.serve(second, 'udp', 53)
+    expect(await again.answer).toBe(outside.address)
+    await lab.stop(second)
+  })
+})
+
+describe('a second instance on the same machine', () => {
+  it('has other subnets, and cannot reach the containers of the first', async () => {
+    const other = await NetworkLab.open()
+    const stranger = await other.start('stranger')
+    expect(stranger.sandbox.endpoints[0]?.ipv4Gateway).not.toBe(one.sandbox.endpoints[0]?.ipv4Gateway)
+    await other.serve(stranger, 'tcp', 80)
+    expect(await other.ask(stranger, 'tcp', one.address, 80, blockedMs)).toBe('timeout')
+    expect(await lab.ask(one, 'tcp', stranger.address, 80, blockedMs)).toBe('timeout')
+    expect(await other.ask(stranger, 'tcp', outside.address, 7000)).toBe(outside.hostAddress)
+    await other.close()
+    expect(await lab.ask(one, 'tcp', two.address, 80)).toBe(one.address)
+  })
+})
+
 describe('names', () => {
+  it("of the outside come from the container's own servers, over UDP and TCP", async () => {
+    await lab.probe(outside.pid, ['serveDns', '203.0.113.7'])
+    const custom = await lab.start('custom', { dns: [outside.address], dnsSearch: ['example.net'], dnsOptions: ['timeout:2'] })
+    expect(custom.sandbox.resolvConf).toBe(
+      `nameserver ${custom.sandbox.endpoints[0]?.ipv4Gateway}\nsearch example.net\noptions timeout:2\n`,
+    )
+    expect(await lab.resolve(custom, 'www.example.org')).toBe('203.0.113.7')
+    expect(await lab.resolve(custom, 'one')).toBe(one.address)
+    const answers = await lab.run(custom, [...lab.probeCommand, 'resolveTcp', custom.sandbox.endpoints[0]?.ipv4Gateway ?? '', 'one'])
+    expect(answers.output).toBe(`${one.address} ${one.address}`)
+    await lab.stop(custom)
+  })
   it("of containers, aliases and projects are answered on the asker's networks only", async () => {
     const aliased = await lab.start('aliased', { endpoints: [{ network: 'bridge', aliases: ['db'] }] })
     for (const name of ['aliased', 'db', 'aliased.lab', aliased.id.slice(0, 12)]) expect(await lab.resolve(one, name)).toBe(aliased.address)

@@ -11,7 +11,7 @@ import type { KernelNames } from './names.ts'
  *   through here (net.bridge.bridge-nf-call-iptables) `talk` lets those of networks with icc pass.
  * - `to_host`: containers reach no service of the host but the resolver on their gateway.
  * - family bridge, `from_port`: each port sends only with the MAC and addresses it was given; no router advertisements, no answers of
- *   a DHCP server.
+ *   a DHCP server; `chatter` bounds its ARP and neighbour messages.
  *
  * An `accept` here ends only our own table's say: other tables of the host still decide for themselves.
  */
@@ -90,12 +90,15 @@ table bridge ${table} {
   set guard4 { type ifname . ether_addr . ipv4_addr; }
   set guard6 { type ifname . ether_addr . ipv6_addr; }
   set claim6 { typeof iifname . ether saddr . @th,64,128; }
+  set chatter { type ifname; flags dynamic,timeout; timeout 1m; size 65535; }
 
   chain prerouting {
     type filter hook prerouting priority -300; policy accept;
     iifname "${linkPrefix}*" jump from_port
   }
   chain from_port {
+    ether type arp update @chatter { iifname limit rate over 200/second burst 400 packets } drop
+    ether type ip6 icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } update @chatter { iifname limit rate over 200/second burst 400 packets } drop
     ether type ip udp sport 67 drop
     ether type ip iifname . ether saddr . ip saddr @guard4 accept
     ether type arp iifname . ether saddr . arp saddr ip @guard4 iifname . arp saddr ether . arp saddr ip @guard4 accept

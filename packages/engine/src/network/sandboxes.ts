@@ -3,7 +3,7 @@ import { type Endpoint, type EndpointSpec, GantryError, type Op } from '@gantry/
 import type { Sandbox, SandboxRequest } from '../ports.ts'
 import { bringUp } from './bridges.ts'
 import { containerResolvConf, formatResolvConf, hostsFile } from './container-files.ts'
-import { elementsOp } from './elements.ts'
+import { elementsOp, forgetFlowsOps } from './elements.ts'
 import { defaultEndpoint, endpointAddresses, endpointGuards, endpointOps, giveBack, reserveEndpoint } from './endpoints.ts'
 import { sandboxOps, sysctlOps } from './links.ts'
 import { defaultNetworkName, type Network } from './network-record.ts'
@@ -67,7 +67,10 @@ async function bridgedSandbox(maker: SandboxMaker, request: SandboxRequest): Pro
   state.active.set(request.containerId, { key, record })
   try {
     const warnings = await publish(state, request, record)
-    const ports = elementsOp(state.names.table, '+', portElements(record.published, targetsOf(state, record.endpoints)))
+    const ports = [
+      ...elementsOp(state.names.table, '+', portElements(record.published, targetsOf(state, record.endpoints))),
+      ...forgetFlowsOps(record.published),
+    ]
     const sysctls = sysctlOps(`sandbox:${key}`, request.spec.sysctls)
     await state.ops([...(warm ? [] : coldOps(state, request, networks, endpoints, key)), ...sysctls, ...ports])
     announce(state, record)
@@ -207,7 +210,7 @@ export async function releaseSandbox({ state, pool }: SandboxMaker, containerId:
   state.sandboxes.remove(containerId)
   if (record.published.length > 0) {
     const elements = portElements(record.published, targetsOf(state, record.endpoints))
-    await state.ops(elementsOp(state.names.table, '-', elements)).catch((error: unknown) => {
+    await state.ops([...elementsOp(state.names.table, '-', elements), ...forgetFlowsOps(record.published)]).catch((error: unknown) => {
       state.log('error', 'removing published ports failed', { containerId, error: String(error) })
     })
     await state.ports.unpublish(containerId)

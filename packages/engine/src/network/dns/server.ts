@@ -32,7 +32,8 @@ export class DnsServer {
   readonly #options: DnsServerOptions
   readonly #listeners = new Map<string, { udp: UdpSocket; tcp: Server }>()
   readonly #limit = new RateLimit(questionsPerSecond)
-  readonly #closing = new AbortController()
+  /** Of the listeners there are now; `listen` after `closeAll` begins anew. */
+  #closing = new AbortController()
 
   constructor(options: DnsServerOptions) {
     this.#options = options
@@ -87,6 +88,7 @@ export class DnsServer {
 
   async closeAll(): Promise<void> {
     this.#closing.abort()
+    this.#closing = new AbortController()
     await Promise.all([...this.#listeners.keys()].map((address) => this.close(address)))
   }
 

@@ -2,6 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { type ContainerSpecInput, containerSpecSchema, type EngineEvent } from '@gantry/contracts'
 import type { EngineConfig, Sandbox } from '../../ports.ts'
@@ -30,6 +31,7 @@ export class NetworkLab {
   readonly #children = new Set<ChildProcess>()
   readonly #running = new Map<string, number>()
   #outside = 0
+  readonly probeCommand = [process.execPath, probe]
   kernel!: LabKernel
   network!: NetworkEngine
 
@@ -110,12 +112,17 @@ export class NetworkLab {
 
   /** Starts a server inside that answers with the client's address. */
   async serve(where: LabContainer | number, protocol: 'tcp' | 'udp', port: number): Promise<void> {
+    await this.probe(where, ['serve', protocol, String(port)])
+  }
+
+  /** Starts a verb of the probe inside and resolves with its first line; `answer` is the next. */
+  async probe(where: LabContainer | number, args: readonly string[]): Promise<{ answer: Promise<string> }> {
     const pid = typeof where === 'number' ? where : where.pid
-    const child = spawn('nsenter', ['-t', String(pid), '-n', process.execPath, probe, 'serve', protocol, String(port)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
+    const child = spawn('nsenter', ['-t', String(pid), '-n', process.execPath, probe, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
     this.#children.add(child)
-    await once(child.stdout, 'data')
+    const lines = createInterface(child.stdout)
+    await once(lines, 'line')
+    return { answer: once(lines, 'line').then(([line]) => String(line)) }
   }
 
   /** What a client there gets: the server's answer, an error code, or `timeout` after `waitMs`. */
@@ -161,7 +168,7 @@ export class NetworkLab {
     return { pid, address, hostAddress, address6, hostAddress6 }
   }
 
-  /** Names of this instance's links, and elements of its firewall. */
+  /** Names of this instance's links, and elements of its firewall (but the rate meters, which run out by themselves). */
   async traces(): Promise<{ links: string[]; elements: string[] }> {
     const links = (await this.run(null, ['ip', '-o', 'link'])).output
       .split('\n')
@@ -170,7 +177,7 @@ export class NetworkLab {
     const objects = (JSON.parse(output) as { nftables: Record<string, { table?: string; name?: string; elem?: unknown[] }>[] }).nftables
     const sets = objects.flatMap((object) => object['set'] ?? object['map'] ?? [])
     const elements = sets
-      .filter(({ table }) => table === `gantry_${this.instanceId}`)
+      .filter(({ table, name }) => table === `gantry_${this.instanceId}` && name !== 'chatter')
       .flatMap(({ name, elem }) => (elem ?? []).map((each) => `${name} ${JSON.stringify(each)}`))
     return { links: links.sort(), elements: elements.sort() }
   }

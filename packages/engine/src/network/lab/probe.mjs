@@ -2,10 +2,11 @@
 import { createSocket } from 'node:dgram'
 import { Resolver } from 'node:dns/promises'
 import { connect, createServer, isIPv6 } from 'node:net'
+import dnsPacket from 'dns-packet'
 
 const [verb, ...args] = process.argv.slice(2)
 const plain = (address) => address.replace(/^::ffff:/, '')
-const verbs = { serve, ask, resolve, connectOnly: ask }
+const verbs = { serve, serveDns, ask, resolve, resolveTcp, knock }
 await verbs[verb](...args)
 
 /** Prints `ready`; answers every client with its own address. */
@@ -53,4 +54,46 @@ async function resolve(server, name, type) {
   const answer = type === 'PTR' ? resolver.reverse(name) : resolver.resolve(name, type)
   console.log(await answer.then((values) => values.map(String).sort().join(' ')).catch(({ code }) => code))
   process.exit()
+}
+
+/** A name server that has one address for every name. Prints `ready`. */
+async function serveDns(address) {
+  const socket = createSocket('udp4')
+  socket.on('message', (message, peer) => {
+    const { id, questions } = dnsPacket.decode(message)
+    const answers = questions.map(({ name }) => ({ name, type: 'A', ttl: 1, data: address }))
+    socket.send(dnsPacket.encode({ type: 'response', id, questions, answers }), peer.port, peer.address)
+  })
+  await new Promise((done) => socket.bind(53, done))
+  console.log('ready')
+}
+
+/** As `resolve`, over TCP, two questions in one segment; prints the answers to both. */
+async function resolveTcp(server, name) {
+  const question = dnsPacket.streamEncode({ type: 'query', id: 1, questions: [{ name, type: 'A' }] })
+  const socket = connect(53, server)
+  socket.write(Buffer.concat([question, question]))
+  let received = Buffer.alloc(0)
+  for await (const chunk of socket) {
+    received = Buffer.concat([received, chunk])
+    const length = received.length < 2 ? 0 : received.readUInt16BE(0) + 2
+    if (length === 0 || received.length < 2 * length) continue
+    const both = [received.subarray(0, length), received.subarray(length)].map((part) => dnsPacket.streamDecode(part).answers[0]?.data)
+    console.log(both.join(' '))
+    process.exit()
+  }
+}
+
+/** Sends a datagram a moment from one fixed port until an answer comes; prints `knocking` after the first, then the answer. */
+async function knock(host, port, fromPort) {
+  const socket = createSocket('udp4')
+  socket.on('message', (message) => {
+    console.log(String(message))
+    process.exit()
+  })
+  await new Promise((done) => socket.bind(Number(fromPort), done))
+  const send = () => socket.send('knock', Number(port), host, () => {})
+  send()
+  setInterval(send, 50)
+  console.log('knocking')
 }
