@@ -31,6 +31,7 @@ export function treeFixture(mountinfo: string, files: Readonly<Record<string, st
     ...createHostFacts(),
     onlineCpus: () => '0-3',
     onlineMems: () => '0',
+    disks: () => [],
     hugePageSizes: () => ['2MB', '1GB'],
     disk: (device) => (device.startsWith('/') ? '8:0' : device),
     ...facts,

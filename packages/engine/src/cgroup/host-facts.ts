@@ -9,6 +9,8 @@ export interface HostFacts {
   onlineMems(): string
   /** `major:minor` of a whole disk. Throws `invalid_input` when it is none. */
   disk(device: string): string
+  /** `major:minor` of every whole disk that containers may come to use; no loop or memory disks. */
+  disks(): string[]
   /** Sizes of huge pages this kernel has, as in file names: `2MB`. */
   hugePageSizes(): string[]
   exists(path: string): boolean
@@ -45,6 +47,10 @@ export function createHostFacts(sys = '/sys'): HostFacts {
     onlineCpus: online('cpu'),
     onlineMems: online('node'),
     disk: (device) => wholeDisk(sys, device),
+    disks: () =>
+      listDir(join(sys, 'block'))
+        .filter((name) => !/^(loop|ram|zram|sr|fd)\d+$/.test(name))
+        .flatMap((name) => read(join(sys, 'block', name, 'dev')) ?? []),
     hugePageSizes: () => listDir(join(sys, 'kernel/mm/hugepages')).flatMap((name) => hugePageName(name) ?? []),
     exists: existsSync,
     read,

@@ -19,7 +19,10 @@ export function ensureInstanceGroups(layout: Layout, name: string, facts: HostFa
     if (hierarchy.version === 2) openUnified(hierarchy)
     mkdirSync(dir, { mode: 0o755 })
     if (hierarchy.version === 2) enableControllers(dir, hierarchy.enable)
-    else inheritV1(hierarchy, dir, facts)
+    else {
+      inheritV1(hierarchy, dir, facts)
+      if (hierarchy.controllers.includes('blkio')) countDisksV1(dir, facts)
+    }
   }
 }
 
@@ -73,6 +76,27 @@ function moveIfAlive(group: string, pid: string): void {
     writeFileSync(join(group, 'cgroup.procs'), pid)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+/** Any rate that no disk reaches. */
+const NO_DISK_IS_SO_FAST = 2 ** 40
+
+/**
+ * From 6.10 on the v1 files count nothing on a disk until the first limit for it is set anywhere; from then on it is counted for
+ * good (block/blk-throttle.c, blk_throtl_activated). So one is set and lifted at once.
+ */
+function countDisksV1(dir: string, facts: HostFacts): void {
+  const file = join(dir, 'blkio.throttle.write_bps_device')
+  if (!existsSync(file)) return
+  for (const disk of facts.disks()) {
+    try {
+      writeFileSync(file, `${disk} ${NO_DISK_IS_SO_FAST}`)
+      writeFileSync(file, `${disk} 0`)
+    } catch (error) {
+      // A drive without a medium has no queue to limit.
+      if (!['ENODEV', 'ENXIO', 'EINVAL'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    }
   }
 }
 

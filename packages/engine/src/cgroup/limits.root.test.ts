@@ -344,6 +344,20 @@ describe('disks', () => {
     expect(await seconds(32)).toBeLessThan((32 * 262144) / rate)
   })
 
+  test('disk traffic is counted without any limit', async () => {
+    const dir = mkdtempSync('/var/tmp/gantry-disk-')
+    try {
+      await using lab = await cgroupLab()
+      const { group } = await lab.make('c1')
+      expect(await lab.run(group, write(join(dir, 'file'), 8)).exit).toMatchObject({ code: 0 })
+      const { io } = await statsOf(lab, group)
+      expect(io.writeBytes).toBeGreaterThanOrEqual(8 * 262144)
+      expect(io.writeOps).toBeGreaterThan(0)
+    } finally {
+      rmSync(dir, { recursive: true })
+    }
+  })
+
   test('weights are kept where the kernel has them and dropped with a warning where not', async () => {
     await using lab = await cgroupLab()
     const { group, warnings } = await lab.make('c1', { blkioWeight: 300 })
