@@ -114,6 +114,23 @@ test('a refusal names field, value and way out', async () => {
   })
 })
 
+describe('folders of kernel and engines', () => {
+  const everywhere = { ...developerPolicy, bindSources: ['/'] }
+  const check = (source: string, policy: Policy) =>
+    checkPolicy(specOf(bind(source)), policy, { resolvePath: async (path) => path, ownFolders: ['/srv/gantry'] })
+
+  test.each(['/', '/proc', '/sys/kernel', '/var', '/var/lib/gantry/volumes', '/run', '/srv/gantry/images', '/srv'])(
+    '%s stays out of reach without host access',
+    async (source) => {
+      await expect(check(source, everywhere)).rejects.toMatchObject({ code: 'forbidden', detail: { value: source } })
+      expect((await check(source, hostAdminPolicy)).paths.size).toBe(1)
+    },
+  )
+  test.each(['/home/a', '/srv/gantry2', '/procession'])('%s does not', async (source) => {
+    expect((await check(source, everywhere)).paths.size).toBe(1)
+  })
+})
+
 describe('bind sources on a real file system', () => {
   let dir: string
   beforeAll(() => {
