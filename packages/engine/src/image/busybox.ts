@@ -26,7 +26,7 @@ export async function ensureBusybox(context: ImageContext): Promise<void> {
     })
   }
   const stats = await stat(program)
-  const label = `${program} ${stats.size} ${Math.floor(stats.mtimeMs)}`
+  const label = `${program} ${stats.size} ${Math.floor(stats.mtimeMs)} recipe ${recipe}`
   if (
     known &&
     context.records.image(known)?.layers.every((layer) => context.layers.get(layer.chainId)) &&
@@ -56,6 +56,8 @@ export async function ensureBusybox(context: ImageContext): Promise<void> {
   }
 }
 
+/** Rises when this file makes something else of the same program. */
+const recipe = 2
 const sourceLabel = 'gantry.busybox.source'
 
 async function builtFrom(context: ImageContext, id: string): Promise<string | undefined> {
@@ -105,7 +107,7 @@ const files: Record<string, string> = {
   ].join('\n'),
   'etc/shadow': 'root:*::0:::::\ndaemon:*::0:::::\nnobody:*::0:::::\n',
   'etc/nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files dns\n',
-  'etc/profile': 'export PS1="${PS1:-\\\\w \\\\$ }"\n',
+  'etc/profile': "export PS1='\\w \\$ '\n",
 }
 const shadowMode = 0o640
 

@@ -91,7 +91,7 @@ function imageHandlers(context: ImageContext): ImageHandlers {
     'image.push': (input, signal) => ioErrorsInStream(pushImage(context, { ...input, signal })),
     'image.load': (input, channel, signal) => ioErrors(() => loadImages(context, { ...input, channel, signal })),
     'image.save': (input, channel, signal) => ioErrors(() => saveImages(context, { ...input, channel, signal })),
-    'image.tag': (input) => ioErrors(async () => (await tagImage(context, input), {})),
+    'image.tag': (input) => ioErrors(() => tagImage(context, input)),
     'image.remove': (input) => ioErrors(() => removeImage(context, input)),
     'image.prune': (input) => ioErrors(() => pruneImages(context, input)),
   }

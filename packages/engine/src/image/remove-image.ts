@@ -12,7 +12,10 @@ export interface Removed {
 }
 
 /** Gives an image one more name in the project. An image of the system project becomes the project's own as well. */
-export async function tagImage(context: ImageContext, request: { projectId: string; image: string; reference: string }): Promise<void> {
+export async function tagImage(
+  context: ImageContext,
+  request: { projectId: string; image: string; reference: string },
+): Promise<Record<string, never>> {
   const { image } = findImage(context, request.projectId, request.image)
   const reference = parseReference(request.reference)
   if (!reference.tag || reference.digest) {
@@ -27,6 +30,7 @@ export async function tagImage(context: ImageContext, request: { projectId: stri
     image,
   )
   emit(context, { action: 'tag', projectId: request.projectId, image, name: request.reference })
+  return {}
 }
 
 /**

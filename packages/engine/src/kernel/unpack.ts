@@ -68,7 +68,7 @@ export function createUnpacker(options: { nativeDir: string }): Unpacker {
     archive: (input, target, stream) => splitArchive(program, { input, target, stream }),
     copy: async (lowerDirs, path, target) => {
       const [last] = await run(spawnUnpack(program, ['copy', target, path, ...lowerDirs], 'ignore'), {})
-      return last?.['copied'] === true
+      return last?.copied === true
     },
   }
 }
@@ -84,12 +84,12 @@ async function unpackLayer(program: string, job: { blobPath: string; target: str
     const child = spawnUnpack(program, ['layer', job.target, ...limitArguments(job.stream.limits)], blob)
     const [done] = await run(child, { signal: job.stream.signal, onReport: progressOnly(job.stream) })
     return {
-      diffId: `sha256:${done?.['diffId']}`,
-      digest: `sha256:${done?.['digest']}`,
-      tarBytes: Number(done?.['tarBytes']),
-      fileBytes: Number(done?.['fileBytes']),
-      entries: Number(done?.['entries']),
-      skipped: Number(done?.['skipped']),
+      diffId: `sha256:${done?.diffId}`,
+      digest: `sha256:${done?.digest}`,
+      tarBytes: Number(done?.tarBytes),
+      fileBytes: Number(done?.fileBytes),
+      entries: Number(done?.entries),
+      skipped: Number(done?.skipped),
     }
   } finally {
     await blob.close()
@@ -107,9 +107,8 @@ async function splitArchive(
   const child = spawnUnpack(program, ['archive', job.target, ...limitArguments(job.stream.limits)], 'pipe')
   const progress = progressOnly(job.stream)
   const onReport = (report: Report) => {
-    if (report['event'] === 'file') job.stream.onMember(fileMember(report))
-    else if (report['event'] === 'link')
-      job.stream.onMember({ kind: 'link', path: String(report['path']), target: String(report['target']) })
+    if (report.event === 'file') job.stream.onMember(fileMember(report))
+    else if (report.event === 'link') job.stream.onMember({ kind: 'link', path: String(report.path), target: String(report.target) })
     else progress(report)
   }
   const stdin = child.stdin
@@ -128,10 +127,10 @@ async function splitArchive(
 function fileMember(report: Report): ArchiveMember {
   return {
     kind: 'file',
-    path: String(report['path']),
-    stored: String(report['stored']),
-    size: Number(report['size']),
-    digest: `sha256:${report['digest']}`,
+    path: String(report.path),
+    stored: String(report.stored),
+    size: Number(report.size),
+    digest: `sha256:${report.digest}`,
   }
 }
 
@@ -139,7 +138,7 @@ const limitArguments = (limits: UnpackLimits) =>
   [limits.maxBytes, limits.maxRatio, limits.maxEntries, limits.reserveBytes].map((limit) => String(Math.floor(limit)))
 
 const progressOnly = (stream: StreamOptions) => (report: Report) => {
-  if (report['event'] === 'progress') stream.onProgress?.(Number(report['bytes']))
+  if (report.event === 'progress') stream.onProgress?.(Number(report.bytes))
 }
 
 function spawnUnpack(program: string, args: readonly string[], input: FileHandle | 'pipe' | 'ignore'): ChildProcess {
@@ -161,14 +160,14 @@ async function run(
     const reading = (async () => {
       for await (const line of createInterface({ input: child.stdio[3] as Readable })) {
         const report = JSON.parse(line) as Report
-        if (report['event'] === 'done' || report['event'] === 'error') last.push(report)
+        if (report.event === 'done' || report.event === 'error') last.push(report)
         else options.onReport?.(report)
       }
     })()
     const [code, signal] = (await once(child, 'close')) as [number | null, string | null]
     await reading
     if (options.signal?.aborted) throw new GantryError('cancelled', 'unpacking was cancelled', {}, { cause: options.signal.reason })
-    const failure = last.find((report) => report['event'] === 'error')
+    const failure = last.find((report) => report.event === 'error')
     if (failure) throw unpackError(failure)
     if (code !== 0 || last.length === 0) {
       throw new GantryError('internal', `the unpacker ended without a result (${signal ?? `code ${code}`})`, {}, { cause: await stderr })

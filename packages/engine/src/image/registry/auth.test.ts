@@ -22,9 +22,9 @@ describe('challenges', () => {
     const auth = { username: 'u', password: 'p' }
     expect(tokenRequest(challenge, { auth: undefined, scope: 'sc' })).toMatchObject({ method: 'GET', headers: {} })
     const basic = tokenRequest(challenge, { auth, scope: 'sc' })
-    expect([basic.url.href, basic.headers['authorization']]).toEqual(['https://a/t?service=s&scope=sc', 'Basic dTpw'])
+    expect([basic.url.href, basic.headers.authorization]).toEqual(['https://a/t?service=s&scope=sc', 'Basic dTpw'])
     const refresh = tokenRequest(challenge, { auth: { ...auth, identityToken: 'r' }, scope: 'sc' })
-    expect([refresh.method, refresh.headers['authorization'], refresh.body]).toEqual([
+    expect([refresh.method, refresh.headers.authorization, refresh.body]).toEqual([
       'POST',
       undefined,
       'grant_type=refresh_token&refresh_token=r&client_id=gantry&scope=sc&service=s',
