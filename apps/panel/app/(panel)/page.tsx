@@ -1,5 +1,8 @@
-import { redirect } from 'next/navigation'
+import { Dashboard } from '@/features/dashboard/dashboard.tsx'
+import { pageTitle } from '@/lib/page-title.ts'
+
+export const generateMetadata = pageTitle('nav.dashboard')
 
 export default function Page() {
-  redirect('/containers')
+  return <Dashboard />
 }

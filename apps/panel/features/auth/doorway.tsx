@@ -11,13 +11,13 @@ export function Doorway({ children }: { children: ReactNode }) {
   const t = useTranslations()
   return (
     <div className="grid min-h-dvh lg:grid-cols-[minmax(0,5fr)_minmax(0,7fr)]">
-      <div className="relative flex flex-col justify-between overflow-hidden border-r bg-sunken p-8 max-lg:hidden" aria-hidden>
+      <div className="relative flex flex-col gap-3 overflow-hidden border-r bg-sunken p-8 max-lg:hidden" aria-hidden>
         <span className="flex items-center gap-2.5 font-semibold text-lg tracking-tight">
           <Logo className="size-7" />
           gantry
         </span>
+        <p className="max-w-xs text-lg text-muted leading-snug">{t('auth.tagline')}</p>
         <Logo className="-right-24 -bottom-16 absolute size-130 text-line" />
-        <p className="relative max-w-xs text-lg text-muted leading-snug">{t('auth.tagline')}</p>
       </div>
       <div className="flex flex-col bg-surface">
         <div className="flex justify-end p-3">

@@ -28,7 +28,7 @@ export function BasicFields({ projectId }: { projectId: string }) {
         required
         hint={known ? t('imageHint') : <span className="text-warn">{t('imageNone')}</span>}
         list="image-suggestions"
-        className="font-mono"
+        mono
       />
       <datalist id="image-suggestions">
         {tags.map((tag) => (
@@ -36,7 +36,7 @@ export function BasicFields({ projectId }: { projectId: string }) {
         ))}
       </datalist>
       <TextField name="name" label={t('name')} hint={t('nameHint')} />
-      <TextField name="command" label={t('command')} hint={t('commandHint')} placeholder="sh" className="sm:col-span-2" />
+      <TextField name="command" label={t('command')} hint={t('commandHint')} placeholder="sh" mono className="sm:col-span-2" />
       <div className="sm:col-span-2">
         <CheckboxLabel hint={t('interactiveHint')} {...register('interactive')}>
           {t('interactive')}

@@ -11,13 +11,14 @@ export function TextField({
   label,
   hint,
   className,
+  mono,
   ...input
-}: { name: Path<CreateValues>; label: ReactNode; hint?: ReactNode } & Omit<ComponentProps<typeof Input>, 'name'>) {
+}: { name: Path<CreateValues>; label: ReactNode; hint?: ReactNode; mono?: boolean } & Omit<ComponentProps<typeof Input>, 'name'>) {
   const { register, formState } = useFormContext<CreateValues>()
   const message = messageAt(formState.errors, name)
   return (
     <Field label={label} description={hint} error={message} required={input.required ?? false} {...(className ? { className } : {})}>
-      <Input autoComplete="off" spellCheck={false} {...input} required={false} {...register(name)} />
+      <Input autoComplete="off" spellCheck={false} {...input} className={mono ? 'font-mono' : ''} required={false} {...register(name)} />
     </Field>
   )
 }
