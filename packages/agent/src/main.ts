@@ -24,6 +24,9 @@ async function main(): Promise<void> {
   giveToGroup(join(config.runDir, defaults.agentSocket), log)
   log.info({ data: config.dataDir, socket: join(config.runDir, defaults.agentSocket) }, 'agent is ready')
 
+  // One request that went wrong in an unforeseen way must not take the others along.
+  process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'))
+
   let closing = false
   const shutDown = async (signal: string) => {
     if (closing) return

@@ -1,9 +1,8 @@
-import { rmSync } from 'node:fs'
 import { type ByteChannel, GantryError } from '@gantry/contracts'
 import { view } from '../exec/view.ts'
 import type { AttachChannel } from '../kernel/kernel.ts'
 import { type Container, type ExitStatus, noSuchContainer } from './container.ts'
-import { emit, monitorDir, type Parts } from './parts.ts'
+import { clearFolder, emit, monitorDir, type Parts } from './parts.ts'
 
 export interface AttachRequest {
   readonly stdin: boolean
@@ -56,7 +55,7 @@ export async function attachContainer(
 /** After the end of a run, once nobody is about to look at it any more. */
 export function removeMonitorFolder(parts: Pick<Parts, 'config'>, container: Container): void {
   if (container.running || container.openingViewers > 0) return
-  rmSync(monitorDir(parts.config, container.id), { recursive: true, force: true })
+  clearFolder(parts.config, monitorDir(parts.config, container.id))
 }
 
 /** Resolves at the next start, with the exit of that very run. */

@@ -42,13 +42,15 @@ export function runEnded(parts: Parts, container: Container, exit: ProcessExit):
   }
 }
 
-/** Gives back what the run held and writes the state. Never rejects. */
+/** Gives back what the run held and writes the state, after the waiters have been answered. Never rejects. */
 async function settleRun(parts: Parts, container: Container): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve))
   const complain = (what: string) => (error: unknown) =>
     parts.config.log('error', `${what} failed after the end of a container`, { container: container.id, error: String(error) })
   await Promise.all([
     releaseRun(parts, container).catch(complain('release')),
-    parts.store.saveState(container, { durable: true }).catch(complain('writing the state')),
+    // The monitor has flushed its record of the exit.
+    parts.store.saveState(container, { durable: false }).catch(complain('writing the state')),
   ])
   container.cleanup = undefined
 }

@@ -3,6 +3,7 @@ import type { ExecStore } from '../exec/exec.ts'
 import type { GroupTree } from '../cgroup/cgroups.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { KeyedLock } from '../lib/keyed-lock.ts'
+import { removeTree } from '../lib/remove-tree.ts'
 import type { NetworkEngine } from '../network/network-engine.ts'
 import type { EngineConfig, EventBus, ImageStore, Snapshotter, VolumeStore } from '../ports.ts'
 import type { Container } from './container.ts'
@@ -48,4 +49,9 @@ export function emit(parts: Pick<Parts, 'events'>, container: Container, action:
 /** Short folder for the monitor's socket: unix socket paths are limited to 107 bytes. */
 export function monitorDir(config: EngineConfig, key: string): string {
   return `${config.runDir}/m/${key.slice(0, 16)}`
+}
+
+/** Removes a monitor's folder that nobody needs any more. What cannot be removed is swept when the agent starts. */
+export function clearFolder(config: EngineConfig, path: string): void {
+  removeTree(path).catch((error) => config.log('warn', 'a folder could not be removed', { path, error: String(error) }))
 }

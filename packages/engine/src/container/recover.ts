@@ -52,6 +52,8 @@ async function adoptAll(parts: Parts): Promise<Found> {
   const adopt = async (container: Container) => {
     const started = await adoptMonitor(parts, container.id)
     if (started && !started.exit) {
+      // Killed between the start and its note.
+      if (!container.running) container.state = { ...container.state, status: 'running', startedAt: rfc3339() }
       container.started = started
       container.state.pid = started.pid
       await adoptExecs(parts, container)

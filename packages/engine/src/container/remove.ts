@@ -1,7 +1,7 @@
 import { existsSync, renameSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { GantryError } from '@gantry/contracts'
 import { faultPoint } from '../lib/fault.ts'
+import { removeTree } from '../lib/remove-tree.ts'
 import type { Container } from './container.ts'
 import { type Parts, emit } from './parts.ts'
 import { killAndWait } from './stop.ts'
@@ -74,6 +74,6 @@ export async function removeTraces(
   ])
   for (const result of results) if (result.status === 'rejected') throw result.reason
   faultPoint('remove.snapshot')
-  await rm(tombstone, { recursive: true, force: true })
+  await removeTree(tombstone)
   faultPoint('remove.folder')
 }

@@ -75,7 +75,7 @@ export async function startLocked(parts: Parts, container: Container): Promise<v
   if (early) runEnded(parts, container, early)
 }
 
-/** The steps: state on disk (while the network gives a sandbox), files, then one trip to the launcher. */
+/** The steps: a sandbox from the network, files, then one trip to the launcher. */
 async function launch(parts: Parts, container: Container, undo: UndoStack): Promise<Started> {
   const { record } = container
   const begunAt = performance.now()
@@ -94,18 +94,19 @@ async function launch(parts: Parts, container: Container, undo: UndoStack): Prom
     pid: 0,
   }
   const saved = parts.store.saveState(container, { durable: true })
+  saved.catch(() => {})
   const [sandbox, rootfs, seccompFile] = await settled([
     acquireSandbox(parts, container, joinPid.network),
     prepareRootfs(parts, container),
     parts.seccompFile(record.spec),
-    saved,
   ] as const)
   faultPoint('start.network')
   rmSync(dir, { recursive: true, force: true })
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const plan = decideStart(parts, container, { sandbox, rootfs, seccompFile, joinPid, dir })
   faultPoint('start.files')
-  const started = await parts.kernel.start(plan)
+  // The state reaches the disk while the kernel works; a crash between the two is settled by the monitor that recovery finds.
+  const [started] = await settled([parts.kernel.start(plan), saved] as const)
   faultPoint('start.running')
   container.lastStart = { totalUs: Math.round((performance.now() - begunAt) * 1000), steps: [...started.steps] }
   return started

@@ -139,7 +139,8 @@ export class ContainerStore {
 
   /** Writes `state.json`, one write after the other. Not durable where a monitor or the kernel can tell the fact again. */
   saveState(container: Container, options: { durable: boolean }): Promise<void> {
-    const write = () => replaceFile(`${this.folder(container.id)}/state.json`, container.saved(this.boot), options)
+    const durable = options.durable ? 'content' : false
+    const write = () => replaceFile(`${this.folder(container.id)}/state.json`, container.saved(this.boot), { durable })
     const mine: Promise<void> = container.saving ? container.saving.then(write, write) : write()
     container.saving = mine
     const done = () => {

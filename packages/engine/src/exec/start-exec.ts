@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, rmSync } from 'node:fs'
 import { type ExecSpec, GantryError } from '@gantry/contracts'
 import type { Container } from '../container/container.ts'
-import { type Parts, emit, monitorDir } from '../container/parts.ts'
+import { clearFolder, emit, monitorDir, type Parts } from '../container/parts.ts'
 import type { ProcessExit } from '../kernel/kernel.ts'
 import { replaceFileSync } from '../lib/atomic-file.ts'
 import { faultPoint } from '../lib/fault.ts'
@@ -82,7 +82,7 @@ function reportEnd(parts: Parts, exec: Exec, exit: ProcessExit): void {
 
 /** The monitor's folder and the note for recovery. With viewers still reading, the last of them does it. */
 export function forgetFiles(parts: Parts, exec: Exec): void {
-  rmSync(monitorDir(parts.config, exec.id), { recursive: true, force: true })
+  clearFolder(parts.config, monitorDir(parts.config, exec.id))
   rmSync(execFile(parts, exec), { force: true })
 }
 

@@ -20,11 +20,12 @@ function digest(text: string): string {
 }
 
 /**
- * Replaces (or makes) a state file: temporary file, flush, rename, flush of the folder. After a crash the file is the old or the new
- * one, never a mixture. With `durable: false` the flushes are left out: still whole after a crash of the agent, but after a power
- * loss perhaps the old one; for facts that the kernel or the monitor will tell again.
+ * Replaces (or makes) a state file: temporary file, flush, rename. After a crash the file is the old or the new one, never a mixture.
+ * The rename itself reaches the disk with the file system's next commit, within seconds: a power loss before that leaves the old
+ * file. With `durable: true` (the default) it is flushed too; `'content'` leaves it at that, and `false` flushes nothing, for facts
+ * that the kernel or the monitor will tell again.
  */
-export async function replaceFile(path: string, value: unknown, options: { durable?: boolean } = {}): Promise<void> {
+export async function replaceFile(path: string, value: unknown, options: { durable?: boolean | 'content' } = {}): Promise<void> {
   const durable = options.durable ?? true
   const temporary = `${path}.tmp`
   const fd = openSync(temporary, 'w', 0o600)
@@ -38,7 +39,7 @@ export async function replaceFile(path: string, value: unknown, options: { durab
   } finally {
     closeSync(fd)
   }
-  if (durable) await syncFolder(dirname(path))
+  if (durable === true) await syncFolder(dirname(path))
 }
 
 /** As `replaceFile` with `durable: false`, without giving way to other work in between. */
@@ -54,8 +55,9 @@ export function replaceFileSync(path: string, value: unknown): void {
 }
 
 /**
- * Makes a file that does not exist yet and whose appearance commits a verb: one flush of the file and one of its folder. A crash in
- * between leaves no file or one whose checksum is wrong, which readers take as "not committed".
+ * Makes a file that does not exist yet and whose appearance commits a verb, with one flush: for a new file, ext4, xfs and btrfs bring
+ * its name and the new folders above it to the disk together with its content. A crash before leaves no file or one whose checksum is
+ * wrong, which readers take as "not committed".
  */
 export async function createFile(path: string, value: unknown): Promise<void> {
   const fd = openSync(path, 'wx', 0o600)
@@ -68,7 +70,6 @@ export async function createFile(path: string, value: unknown): Promise<void> {
   } finally {
     closeSync(fd)
   }
-  await syncFolder(dirname(path))
 }
 
 /** Flushes a folder's entries. */

@@ -1,8 +1,8 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GantryError } from '@gantry/contracts'
 import { readStateFile, replaceFileSync } from '../lib/atomic-file.ts'
+import { removeTree } from '../lib/remove-tree.ts'
 import type { EngineConfig, RootfsSource, Snapshotter } from '../ports.ts'
 import { diskUsage } from './disk-usage.ts'
 import type { LayerStore } from './layers.ts'
@@ -38,7 +38,7 @@ export function createOverlaySnapshotter(options: { config: Pick<EngineConfig, '
       return source
     },
     async remove(containerId) {
-      await rm(folder(containerId), { recursive: true, force: true })
+      await removeTree(folder(containerId))
     },
     usage: async (containerId) => diskUsage(join(existing(folder(containerId), containerId), 'upper')),
     async diff(containerId) {
