@@ -188,12 +188,13 @@ static int resolve(struct start *start, const char *spec, struct identity *ident
 			return op_fail(&start->ctx, 0, "user %s is not in the container's /etc/passwd", wanted);
 		identity->uid = uid;
 	}
-	if (colon && colon[1]) {
-		if (!find_group(colon + 1, &identity->gid))
-			return op_fail(&start->ctx, 0, "group %s is not in the container's /etc/group", colon + 1);
-		return 0;
-	}
-	add_memberships(identity);
+	bool has_group = colon && colon[1];
+	if (has_group && !find_group(colon + 1, &identity->gid))
+		return op_fail(&start->ctx, 0, "group %s is not in the container's /etc/group", colon + 1);
+	/* The first group is among the others, or a set-group-id program could shed it (CVE-2022-36109). */
+	add_group(identity, identity->gid);
+	if (!has_group)
+		add_memberships(identity);
 	return 0;
 }
 

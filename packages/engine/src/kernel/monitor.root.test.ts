@@ -1,0 +1,272 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { planStart } from '../plan/plan.ts'
+import { collect, Laboratory, logLines, logText } from './test-container.ts'
+
+let lab: Laboratory
+beforeAll(() => {
+  lab = new Laboratory()
+})
+afterAll(() => lab.dispose())
+
+const both = { stdin: false, stdout: true, stderr: true, from: 'end' } as const
+const withInput = { ...both, stdin: true }
+
+/** Proportional set size of a process in bytes. */
+function pss(pid: number): number {
+  return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]) * 1024
+}
+
+describe('a monitor', () => {
+  it('cuts long lines as docker does', async () => {
+    const container = await lab.start({ command: ['sh', '-c', 'head -c 40000 /dev/zero | tr "\\0" x; echo; echo short'] })
+    await container.ended
+    expect(logLines(container.logPath).map((line) => line.log.length)).toEqual([16384, 16384, 40000 - 32768 + 1, 6])
+    expect(container.log()).toBe(`${'x'.repeat(40000)}\nshort\n`)
+  })
+
+  it('keeps what is not text readable', async () => {
+    const container = await lab.start({ command: ['sh', '-c', 'printf "\\377\\033[1m\\0é\\n"'] })
+    await container.ended
+    expect(container.log()).toBe('\ufffd\u001b[1m\0é\n')
+  })
+
+  it('rotates by size and keeps as many files as asked', async () => {
+    const log = { driver: 'json-file', maxSizeBytes: 65536, maxFiles: 3 } as const
+    const container = await lab.start({ command: ['sh', '-c', 'i=0; while [ $i -lt 4000 ]; do echo line-$i; i=$((i+1)); done'], log })
+    await container.ended
+    const folder = container.logPath.slice(0, container.logPath.lastIndexOf('/'))
+    expect(
+      readdirSync(folder)
+        .filter((name) => name.startsWith('container.log'))
+        .sort(),
+    ).toEqual(['container.log', 'container.log.1', 'container.log.2'])
+    for (const suffix of ['', '.1', '.2']) expect(statSync(container.logPath + suffix).size).toBeLessThanOrEqual(65536)
+    const kept = ['.2', '.1', ''].flatMap((suffix) =>
+      logText(container.logPath + suffix)
+        .trim()
+        .split('\n'),
+    )
+    expect(kept.at(-1)).toBe('line-3999')
+    const first = Number(kept[0]?.slice(5))
+    expect(kept).toEqual(Array.from({ length: 4000 - first }, (_, index) => `line-${first + index}`))
+  })
+
+  it('goes on when the log disk is full, and counts what is lost', async () => {
+    const input = await lab.input({
+      image: 'test',
+      command: ['sh', '-c', 'i=0; while [ $i -lt 100 ]; do echo line; i=$((i+1)); done; exit 4'],
+    })
+    await lab.kernel.start(planStart({ ...input, logPath: '/dev/full' }))
+    expect(await lab.exitOf(input.containerId)).toMatchObject({ exitCode: 4 })
+    expect(JSON.parse(readFileSync(`${input.monitorDir}/exit.json`, 'utf8'))).toMatchObject({ logDropped: 100 })
+  })
+
+  it('stays small, also after a flood', async () => {
+    const container = await lab.start({
+      command: ['sh', '-c', 'head -c 30000000 /dev/zero | tr "\\0" "y"; echo; echo flooded >&2; exec sleep 1000'],
+    })
+    await expect.poll(() => container.log().includes('flooded')).toBe(true)
+    await expect.poll(() => pss(container.started.monitorPid), { timeout: 10_000 }).toBeLessThan(300 * 1024)
+    await lab.kill(container)
+  })
+
+  it('leaves the session of the agent and its standard streams', async () => {
+    const container = await lab.start({ command: ['sleep', '1000'] })
+    const stat = readFileSync(`/proc/${container.started.monitorPid}/stat`, 'utf8')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    expect(Number(fields[3])).toBe(container.started.monitorPid)
+    await lab.kill(container)
+  })
+
+  it('shows output to several viewers, streams apart', async () => {
+    const container = await lab.start({ command: ['sh', '-c', 'read x; echo "out $x"; echo "err $x" >&2'], openStdin: true })
+    const writer = await lab.kernel.attach(container.monitorDir, withInput)
+    const viewer = await lab.kernel.attach(container.monitorDir, both)
+    await writer.write(Buffer.from('hello\n'))
+    const seen: string[] = []
+    for await (const piece of viewer.output) seen.push(`${piece.stream}: ${Buffer.from(piece.bytes).toString()}`)
+    expect(seen.sort()).toEqual(['stderr: err hello\n', 'stdout: out hello\n'])
+    expect(await collect(writer.output)).toBe('out hello\n')
+    expect(await viewer.exit).toMatchObject({ exitCode: 0, key: container.id })
+  })
+
+  it('passes the end of input on', async () => {
+    const container = await lab.start({ command: ['cat'], openStdin: true })
+    const channel = await lab.kernel.attach(container.monitorDir, withInput)
+    await channel.write(Buffer.from('to the end'))
+    channel.closeStdin()
+    expect(await collect(channel.output)).toBe('to the end')
+    expect(await container.ended).toMatchObject({ exitCode: 0 })
+  })
+
+  it('passes large input and output unchanged, at the speed of the slower side', async () => {
+    const container = await lab.start({ command: ['cat'], openStdin: true, log: { driver: 'none' } })
+    const channel = await lab.kernel.attach(container.monitorDir, withInput)
+    const sent = Buffer.alloc(3_000_000, 'pattern-0123456789\n')
+    const write = channel.write(sent).then(() => channel.closeStdin())
+    const received: Uint8Array[] = []
+    for await (const piece of channel.output) received.push(Buffer.from(piece.bytes))
+    await write
+    expect(Buffer.concat(received).equals(sent)).toBe(true)
+  })
+
+  it('closes input with the first viewer when asked to', async () => {
+    const once = await lab.start({ command: ['cat'], openStdin: true, stdinOnce: true })
+    const channel = await lab.kernel.attach(once.monitorDir, withInput)
+    channel.detach()
+    expect(await once.ended).toMatchObject({ exitCode: 0 })
+
+    const open = await lab.start({ command: ['sh', '-c', 'read x; echo got $x'], openStdin: true })
+    const first = await lab.kernel.attach(open.monitorDir, withInput)
+    first.detach()
+    const second = await lab.kernel.attach(open.monitorDir, withInput)
+    await second.write(Buffer.from('later\n'))
+    expect(await collect(second.output)).toBe('got later\n')
+  })
+
+  it('holds the first output for a viewer that is coming', async () => {
+    const container = await lab.start({ command: ['sh', '-c', 'echo early; echo late >&2'] }, { holdForViewerMs: 60_000 })
+    await container.ended
+    const channel = await lab.kernel.attach(container.monitorDir, both)
+    const seen: string[] = []
+    for await (const piece of channel.output) seen.push(`${piece.stream}: ${Buffer.from(piece.bytes).toString()}`)
+    expect(seen).toEqual(['stdout: early\n', 'stderr: late\n'])
+    expect(await channel.exit).toMatchObject({ exitCode: 0 })
+    expect(channel.startOffset).toBe(0)
+  })
+
+  it('does not let a viewer that left hold the process up', async () => {
+    const container = await lab.start(
+      { command: ['sh', '-c', 'head -c 3000000 /dev/zero; exit 5'], log: { driver: 'none' } },
+      { holdForViewerMs: 60_000 },
+    )
+    const channel = await lab.kernel.attach(container.monitorDir, both)
+    channel.detach()
+    expect(await container.ended).toMatchObject({ exitCode: 5 })
+  })
+
+  it('refuses a viewer when all is over', async () => {
+    const container = await lab.start({ command: ['true'] })
+    await container.ended
+    await expect.poll(() => existsSync(`${container.monitorDir}/sock`)).toBe(false)
+    await expect(lab.kernel.attach(container.monitorDir, both)).rejects.toMatchObject({ code: 'not_found' })
+  })
+
+  it('is found again by another agent, with nothing lost', async () => {
+    const container = await lab.start({ command: ['sh', '-c', 'read x; echo $x; exit 6'], openStdin: true })
+    await lab.kernel.close()
+    const kernel = lab.newKernel()
+    const adopted = await kernel.adopt(container.monitorDir)
+    expect(adopted).toMatchObject({
+      key: container.id,
+      pid: container.started.pid,
+      startTicks: container.started.startTicks,
+      monitorPid: container.started.monitorPid,
+    })
+    const channel = await kernel.attach(container.monitorDir, withInput)
+    await channel.write(Buffer.from('again\n'))
+    expect(await container.ended).toMatchObject({ exitCode: 6 })
+    expect(container.log()).toBe('again\n')
+    // An agent that comes even later finds the record.
+    await expect.poll(async () => (await kernel.adopt(container.monitorDir))?.exit).toMatchObject({ exitCode: 6 })
+    expect(await kernel.adopt(mkdtempSync(`${lab.runDir}/none-`))).toBeNull()
+  })
+
+  it('outlives a launcher that was killed', async () => {
+    const container = await lab.start({ command: ['sh', '-c', 'read x; exit 8'], openStdin: true })
+    const launcher = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${container.started.monitorPid}/status`, 'utf8'))?.[1])
+    process.kill(launcher, 'SIGKILL')
+    const channel = await lab.kernel.attach(container.monitorDir, withInput)
+    await channel.write(Buffer.from('x\n'))
+    expect(await container.ended).toMatchObject({ exitCode: 8 })
+    expect((await lab.run('exit 2')).exit.exitCode).toBe(2)
+  })
+
+  it('tells an OOM kill', async () => {
+    const root = '/sys/fs/cgroup/memory'
+    const group = `${root}/gantry-test-${process.pid}`
+    const { exit } = await lab.run(
+      'exec tail /dev/zero',
+      {},
+      {
+        cgroupOps: [
+          ['mkdir', group, '0755'],
+          ['write', `${group}/memory.limit_in_bytes`, '16777216'],
+          ['write?', `${group}/memory.memsw.limit_in_bytes`, '16777216'],
+        ],
+        cgroupEnterOps: [['cgroup.enter', `${group}/cgroup.procs`]],
+      },
+    )
+    await lab.kernel.ops([['rmdir', group]])
+    expect(exit).toMatchObject({ exitCode: 137, signal: 9, oomKilled: true })
+  })
+})
+
+describe('a terminal', () => {
+  it('is the container’s own', async () => {
+    const container = await lab.start(
+      { command: ['sh', '-c', 'tty; stty size; ls -l /dev/console | cut -c1; echo to-tty > /dev/tty; sleep 0'], tty: true },
+      { columns: 91, rows: 33 },
+    )
+    await container.ended
+    expect(container.log()).toBe('/dev/pts/0\r\n33 91\r\nc\r\nto-tty\r\n')
+  })
+
+  it('replays from any byte and follows', async () => {
+    const container = await lab.start({
+      command: ['sh', '-c', 'stty -echo; echo 0123456789; read x; echo "after $x"'],
+      tty: true,
+      openStdin: true,
+    })
+    await expect.poll(() => logLines(container.logPath).length).toBe(1)
+    const all = await lab.kernel.attach(container.monitorDir, { ...withInput, from: 0, columns: 100, rows: 40 })
+    const part = await lab.kernel.attach(container.monitorDir, { ...both, from: 4 })
+    const none = await lab.kernel.attach(container.monitorDir, { ...both, from: 'end' })
+    expect([all.startOffset, part.startOffset, none.startOffset]).toEqual([0, 4, 12])
+    await all.write(Buffer.from('x\n'))
+    expect(await collect(all.output)).toBe('0123456789\r\nafter x\r\n')
+    expect(await collect(part.output)).toBe('456789\r\nafter x\r\n')
+    expect(await collect(none.output)).toBe('after x\r\n')
+  })
+
+  it('keeps the last four MiB and says where they begin', async () => {
+    const container = await lab.start({
+      command: [
+        'sh',
+        '-c',
+        'stty -opost -echo; i=0; while [ $i -lt 100 ]; do head -c 65536 /dev/zero | tr "\\0" z; i=$((i+1)); done; echo end; read x',
+      ],
+      tty: true,
+      openStdin: true,
+      log: { driver: 'none' },
+    })
+    const total = 100 * 65536 + 4
+    const last = await lab.kernel.attach(container.monitorDir, { ...withInput, from: 0 })
+    let received = last.startOffset
+    let tail = ''
+    for await (const piece of last.output) {
+      received += piece.bytes.length
+      tail = (tail + Buffer.from(piece.bytes).toString()).slice(-10)
+      if (received === total) await last.write(Buffer.from('\n'))
+    }
+    expect(tail).toBe('zzzzzzend\n')
+    expect(received).toBe(total)
+    await container.ended
+  })
+
+  it('changes its size with a signal', async () => {
+    const container = await lab.start({
+      command: ['sh', '-c', 'trap "stty size; exit" WINCH; echo ready; while :; do read x; done'],
+      tty: true,
+      openStdin: true,
+    })
+    const channel = await lab.kernel.attach(container.monitorDir, { ...withInput, from: 0 })
+    let text = ''
+    for await (const piece of channel.output) {
+      text += Buffer.from(piece.bytes).toString()
+      if (text === 'ready\r\n') channel.resize(132, 50)
+    }
+    expect(text).toBe('ready\r\n50 132\r\n')
+  })
+})
