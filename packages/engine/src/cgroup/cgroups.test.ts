@@ -163,6 +163,7 @@ test('swap accounting may be missing: memory is limited and the rest is a warnin
 test('an update writes what changed and lifts what is gone', async () => {
   await using v1 = onV1()
   const before = { cpuShares: 512, nanoCpus: 1e9, pidsLimit: 10, cpusetCpus: '0', blkioReadBps: [{ device: '8:0', rate: 5 }] }
+  v1.write('blkio/gantry-ab12/p1/c1/blkio.throttle.read_bps_device', '8:0 5\n')
   expect(writes(v1, v1.tree.updateOps(group, before, { ...before, pidsLimit: 20 }).ops)).toEqual(['pids/pids.max=20'])
   v1.write('cpuset/gantry-ab12/p1/cpuset.cpus', '0-2')
   expect(writes(v1, v1.tree.updateOps(group, before, {}).ops)).toEqual([
@@ -174,6 +175,7 @@ test('an update writes what changed and lifts what is gone', async () => {
     'blkio/blkio.throttle.read_bps_device=8:0 0',
   ])
   await using v2 = onV2()
+  v2.write('fs/gantry-ab12/p1/c1/io.max', '8:0 rbps=5 wbps=max riops=max wiops=max\n')
   expect(writes(v2, v2.tree.updateOps(group, before, {}).ops)).toEqual([
     'fs/cpuset.cpus=0-3',
     'fs/cpu.weight=100',
@@ -207,6 +209,20 @@ test('a project’s falling limits pull its v1 containers down first', async () 
     'cpu/cpu.cfs_quota_us=-1',
     'cpu/cpu.cfs_quota_us=50000',
   ])
+})
+
+test('v1 containers get their project’s disk rates, as a v1 group’s bind nobody below it; v2 containers need not', async () => {
+  const rates = { blkioWriteBps: [{ device: '8:0', rate: 100 }] }
+  const own = { blkioWriteBps: [{ device: '/dev/sda', rate: 500 }], blkioReadBps: [{ device: '8:16', rate: 7 }] }
+  await using v1 = onV1()
+  v1.tree.projectOps('p1', rates)
+  expect(writes(v1, v1.tree.createOps(group, own, []).ops).filter((text) => text.startsWith('blkio'))).toEqual([
+    'blkio/blkio.throttle.read_bps_device=8:16 7',
+    'blkio/blkio.throttle.write_bps_device=8:0 100',
+  ])
+  await using v2 = onV2()
+  v2.tree.projectOps('p1', rates)
+  expect(writes(v2, v2.tree.createOps(group, {}, []).ops)).toEqual(['fs/pids.max=2048'])
 })
 
 test('a project’s memory is its sum: no swap beyond it', async () => {

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { GantryError, type Op, type Resources } from '@gantry/contracts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { CgroupRef, Cgroups, EngineConfig } from '../ports.ts'
-import { blkio } from './blkio.ts'
+import { blkio, withProjectRates } from './blkio.ts'
 import { checkResources } from './check-resources.ts'
 import { type Controller, Writes } from './controller.ts'
 import { cpu } from './cpu.ts'
@@ -69,18 +69,25 @@ export function createCgroups({ config, kernel, mountinfo, facts = createHostFac
   const change = (path: string, level: Level, fresh: boolean, before: Limits, after: Limits) =>
     translate({ layout, facts, path, level, fresh, before, after })
 
+  const projectRates = new Map<string, Limits['throttles']>()
+  const containerLimits = ({ projectId }: CgroupRef, resources: Resources) => {
+    const limits = limitsOf(resources, 'container')
+    const rates = layout.where.blkio?.version === 1 ? projectRates.get(projectId) : undefined
+    return rates ? withProjectRates(limits, rates, facts) : limits
+  }
+
   const createOps: Cgroups['createOps'] = (group, resources, devices) => {
     ensure()
     checkResources(resources, facts)
     const path = folder(group)
-    const limits = change(path, 'container', true, unlimited, limitsOf(resources, 'container'))
+    const limits = change(path, 'container', true, unlimited, containerLimits(group, resources))
     const at = layout.where.devices
     const rules = at ? deviceOps(join(at.mount, path), at.version, devices) : []
     return { ops: [...makeAnew(dirsOf(path)), ...limits.ops, ...rules], warnings: limits.warnings }
   }
   const updateOps: Cgroups['updateOps'] = (group, before, after) => {
     checkResources(after, facts)
-    const { ops, warnings } = change(folder(group), 'container', false, limitsOf(before, 'container'), limitsOf(after, 'container'))
+    const { ops, warnings } = change(folder(group), 'container', false, limitsOf(before, 'container'), containerLimits(group, after))
     return { ops, warnings }
   }
   const freezer = createFreezer(layout, folder)
@@ -92,6 +99,7 @@ export function createCgroups({ config, kernel, mountinfo, facts = createHostFac
     projectOps: (projectId, resources) => {
       ensure()
       checkResources(resources, facts)
+      projectRates.set(projectId, limitsOf(resources, 'project').throttles)
       return projectOps({ layout, facts, path: join(root, projectId), resources }, translate)
     },
     createOps,

@@ -344,6 +344,22 @@ describe('disks', () => {
     expect(await seconds(32)).toBeLessThan((32 * 262144) / rate)
   })
 
+  test('a project’s rate binds its containers, also those that run, until it is lifted', async () => {
+    using disk = loopDisk()
+    const rate = MiB
+    await using lab = await cgroupLab({ blkioWriteBps: [{ device: disk.path, rate }] })
+    const { group } = await lab.make('c1', {}, everyDevice)
+    const seconds = async (count: number) => {
+      const began = performance.now()
+      expect(await lab.run(group, write(disk.path, count)).exit).toMatchObject({ code: 0 })
+      return (performance.now() - began) / 1000
+    }
+    expect(await seconds(6)).toBeGreaterThan((6 * 262144) / rate - 0.5)
+    await lab.applyProject({})
+    await lab.ops(lab.tree.updateOps(group, {}, {}).ops)
+    expect(await seconds(32)).toBeLessThan((32 * 262144) / rate)
+  })
+
   test('disk traffic is counted without any limit', async () => {
     const dir = mkdtempSync('/var/tmp/gantry-disk-')
     try {

@@ -35,7 +35,7 @@ export function projectOps({ layout, facts, path, resources }: ProjectRequest, t
 
 /**
  * The caller does not say what a project's limits were: make each differ, so that it is stated anew or lifted. Memory is
- * read, as the order of its two writes hangs on the old values. Rates per disk are lifted only by naming the disk.
+ * read, as the order of its two writes hangs on the old values; rates per disk are always compared with the kernel's.
  */
 function formerLimits(layout: Layout, facts: HostFacts, path: string, after: Limits): Limits {
   const other = <T>(now: T | undefined, something: T): T | undefined => (now === undefined ? something : undefined)
