@@ -35,17 +35,18 @@ const nativeDir = join(import.meta.dirname, '../../../../native/build')
 /** Writes 0, "myself", into every file named before `--`, then becomes the shell script behind it. */
 const ENTER = 'while [ "$1" != -- ]; do echo 0 > "$1" || exit 99; shift; done; exec sh -c "$2"'
 
-export async function cgroupLab(resources: Resources = {}): Promise<CgroupLab> {
+/** @param mountinfo pretends that only these hierarchies are mounted */
+export async function cgroupLab(resources: Resources = {}, mountinfo?: string): Promise<CgroupLab> {
   const kernel = createLauncher({ nativeDir })
   const instanceId = randomBytes(2).toString('hex')
-  const tree = createCgroups({ config: { instanceId, log: () => undefined }, kernel })
+  const tree = createCgroups({ config: { instanceId, log: () => undefined }, kernel, mountinfo })
   const project = 'lab'
   const groups: CgroupRef[] = []
   const applyProject = async (limits: Resources) => {
     await kernel.ops(tree.projectOps(project, limits))
   }
   await applyProject(resources)
-  const mounts = readLayout().hierarchies.map(({ mount }) => mount)
+  const mounts = readLayout(mountinfo).hierarchies.map(({ mount }) => mount)
 
   return {
     tree,

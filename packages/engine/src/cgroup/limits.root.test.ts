@@ -298,6 +298,23 @@ describe('freezer', () => {
     expect((await exit).signal).toBe('SIGKILL')
   })
 
+  test('without cgroup.kill, a busy fork bomb is frozen and shot, paused or not', async () => {
+    const withoutV2 = readFileSync('/proc/self/mountinfo', 'utf8').replace(/^.* - cgroup2 .*$/gm, '')
+    // Where cgroup2 is all there is, nothing remains to be tested.
+    if (readLayout(withoutV2).hierarchies.length === 0) return
+    await using lab = await cgroupLab({}, withoutV2)
+    const { group } = await lab.make('c1', { pidsLimit: 60 })
+    lab.run(group, 'while :; do (while :; do sleep 0.01 & done) & done')
+    await until(async () => (await statsOf(lab, group)).pids.current > 50)
+    await lab.tree.freeze(group)
+    await lab.tree.killAll(group)
+    expect(await lab.tree.processes(group)).toEqual([])
+    lab.run(group, 'while :; do (while :; do sleep 0.01 & done) & done')
+    await until(async () => (await statsOf(lab, group)).pids.current > 50)
+    await lab.tree.killAll(group)
+    expect(await lab.tree.processes(group)).toEqual([])
+  })
+
   test('a group that is gone cannot be paused', async () => {
     await using lab = await cgroupLab()
     await expect(lab.tree.freeze({ projectId: lab.project, containerId: 'gone' })).rejects.toMatchObject({ code: 'wrong_state' })
