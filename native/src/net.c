@@ -23,6 +23,7 @@
  *   nft.elements VERB FAMILY TABLE SET KEY DATA [...]
  *                                           one transaction; see net_nft.c
  *   nft.load PROGRAM TEXT                   a whole ruleset in nft's language, one transaction, by PROGRAM (gantry-nft)
+ *   nft.chains                              result: one line a base chain of the host: FAMILY TABLE CHAIN HOOK POLICY
  */
 #include "net.h"
 
@@ -55,6 +56,7 @@ const struct op net_ops[] = {
 	{"net.conntrack.forget", 1, net_conntrack_forget},
 	{"nft.elements", 6, nft_elements},
 	{"nft.load", 2, nft_load},
+	{"nft.chains", 0, nft_chains},
 	{NULL, 0, NULL},
 };
 

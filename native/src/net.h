@@ -54,6 +54,9 @@ int net_sysctl_read(struct op_ctx *ctx, char **args, int n);
 /* net_conntrack.c */
 int net_conntrack_forget(struct op_ctx *ctx, char **args, int n);
 
+/* net_chains.c */
+int nft_chains(struct op_ctx *ctx, char **args, int n);
+
 /* net_nft.c */
 int nft_elements(struct op_ctx *ctx, char **args, int n);
 int nft_load(struct op_ctx *ctx, char **args, int n);

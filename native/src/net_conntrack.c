@@ -28,46 +28,18 @@ struct search {
 /* Address space of a short-lived child; pages are touched as far as entries are found. */
 static struct entry entries[ENTRIES_MAX];
 
-static void index_nest(const char *at, size_t length, const struct nlattr **slots)
-{
-	memset(slots, 0, ATTRIBUTES * sizeof *slots);
-	while (length >= NLA_HDRLEN) {
-		const struct nlattr *attribute = (const struct nlattr *)(const void *)at;
-		if (attribute->nla_len < NLA_HDRLEN || attribute->nla_len > length)
-			return;
-		const unsigned type = attribute->nla_type & NLA_TYPE_MASK;
-		if (type < ATTRIBUTES)
-			slots[type] = attribute;
-		const size_t step = NLA_ALIGN(attribute->nla_len);
-		if (step > length)
-			return;
-		at += step;
-		length -= step;
-	}
-}
-
-static const char *content(const struct nlattr *attribute)
-{
-	return (const char *)attribute + NLA_HDRLEN;
-}
-
-static size_t content_length(const struct nlattr *attribute)
-{
-	return attribute->nla_len - (size_t)NLA_HDRLEN;
-}
-
 /* Whether the tuple is of udp to the port. */
 static bool leads_to(const struct nlattr *tuple, uint16_t port)
 {
 	const struct nlattr *parts[ATTRIBUTES], *proto[ATTRIBUTES];
-	index_nest(content(tuple), content_length(tuple), parts);
+	nl_index(nl_content(tuple), nl_content_length(tuple), parts, ATTRIBUTES);
 	if (!parts[CTA_TUPLE_PROTO])
 		return false;
-	index_nest(content(parts[CTA_TUPLE_PROTO]), content_length(parts[CTA_TUPLE_PROTO]), proto);
-	if (!proto[CTA_PROTO_NUM] || content(proto[CTA_PROTO_NUM])[0] != IPPROTO_UDP || !proto[CTA_PROTO_DST_PORT])
+	nl_index(nl_content(parts[CTA_TUPLE_PROTO]), nl_content_length(parts[CTA_TUPLE_PROTO]), proto, ATTRIBUTES);
+	if (!proto[CTA_PROTO_NUM] || nl_content(proto[CTA_PROTO_NUM])[0] != IPPROTO_UDP || !proto[CTA_PROTO_DST_PORT])
 		return false;
 	uint16_t theirs;
-	memcpy(&theirs, content(proto[CTA_PROTO_DST_PORT]), sizeof theirs);
+	memcpy(&theirs, nl_content(proto[CTA_PROTO_DST_PORT]), sizeof theirs);
 	return theirs == port;
 }
 
@@ -78,14 +50,14 @@ static void collect(const struct nlmsghdr *header, void *context)
 	const struct nlattr *found[ATTRIBUTES];
 	if (header->nlmsg_len < NLMSG_LENGTH(sizeof *body) || search->found == ENTRIES_MAX)
 		return;
-	index_nest((const char *)body + NLMSG_ALIGN(sizeof *body), header->nlmsg_len - NLMSG_LENGTH(sizeof *body), found);
+	nl_index((const char *)body + NLMSG_ALIGN(sizeof *body), header->nlmsg_len - NLMSG_LENGTH(sizeof *body), found, ATTRIBUTES);
 	const struct nlattr *tuple = found[CTA_TUPLE_ORIG];
-	if (!tuple || content_length(tuple) > TUPLE_MAX || !leads_to(tuple, search->port))
+	if (!tuple || nl_content_length(tuple) > TUPLE_MAX || !leads_to(tuple, search->port))
 		return;
 	struct entry *entry = &entries[search->found++];
 	entry->family = body->nfgen_family;
-	entry->length = (unsigned char)content_length(tuple);
-	memcpy(entry->tuple, content(tuple), entry->length);
+	entry->length = (unsigned char)nl_content_length(tuple);
+	memcpy(entry->tuple, nl_content(tuple), entry->length);
 }
 
 static int delete_entry(int fd, const struct entry *entry, struct nl_error *error)

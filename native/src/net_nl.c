@@ -123,27 +123,40 @@ void nl_nest_end(struct nl_message *message, size_t nest)
 	current_header(message)->nlmsg_len = (uint32_t)(message->length - message->current);
 }
 
+/* Sorts the attributes in `length` bytes by type into `count` slots; absent ones are NULL. Stops at the first that does not fit. */
+void nl_index(const char *at, size_t length, const struct nlattr **slots, unsigned count)
+{
+	memset(slots, 0, count * sizeof *slots);
+	while (length >= NLA_HDRLEN) {
+		const struct nlattr *attribute = (const struct nlattr *)(const void *)at;
+		if (attribute->nla_len < NLA_HDRLEN || attribute->nla_len > length)
+			return;
+		const unsigned type = attribute->nla_type & NLA_TYPE_MASK;
+		if (type < count)
+			slots[type] = attribute;
+		const size_t step = NLA_ALIGN(attribute->nla_len);
+		if (step > length)
+			return;
+		at += step;
+		length -= step;
+	}
+}
+
 static void read_error_text(const struct nlmsghdr *header, struct nl_error *error)
 {
 	const struct nlmsgerr *body = NLMSG_DATA(header);
 	if (!(header->nlmsg_flags & NLM_F_ACK_TLVS) || !(header->nlmsg_flags & NLM_F_CAPPED))
 		return;
+	const struct nlattr *found[NLMSGERR_ATTR_MSG + 1];
 	const char *at = (const char *)body + NLMSG_ALIGN(sizeof *body);
-	const char *end = (const char *)header + header->nlmsg_len;
-	while (end - at >= NLA_HDRLEN) {
-		const struct nlattr *attribute = (const struct nlattr *)(const void *)at;
-		if (attribute->nla_len < NLA_HDRLEN || attribute->nla_len > end - at)
-			return;
-		if ((attribute->nla_type & NLA_TYPE_MASK) == NLMSGERR_ATTR_MSG) {
-			size_t size = attribute->nla_len - (size_t)NLA_HDRLEN;
-			if (size > sizeof error->text - 1)
-				size = sizeof error->text - 1;
-			memcpy(error->text, at + NLA_HDRLEN, size);
-			error->text[size] = 0;
-			return;
-		}
-		at += NLA_ALIGN(attribute->nla_len);
-	}
+	nl_index(at, (size_t)((const char *)header + header->nlmsg_len - at), found, NLMSGERR_ATTR_MSG + 1);
+	if (!found[NLMSGERR_ATTR_MSG])
+		return;
+	size_t size = nl_content_length(found[NLMSGERR_ATTR_MSG]);
+	if (size > sizeof error->text - 1)
+		size = sizeof error->text - 1;
+	memcpy(error->text, nl_content(found[NLMSGERR_ATTR_MSG]), size);
+	error->text[size] = 0;
 }
 
 static int fail(struct nl_error *error, int number)

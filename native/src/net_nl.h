@@ -25,6 +25,16 @@ struct nl_error {
 	char text[NL_TEXT];
 };
 
+static inline const char *nl_content(const struct nlattr *attribute)
+{
+	return (const char *)attribute + NLA_HDRLEN;
+}
+
+static inline size_t nl_content_length(const struct nlattr *attribute)
+{
+	return attribute->nla_len - (size_t)NLA_HDRLEN;
+}
+
 int nl_open(int protocol);
 void nl_reset(struct nl_message *message);
 void *nl_begin(struct nl_message *message, uint16_t type, uint16_t flags, size_t header_size);
@@ -35,6 +45,7 @@ void nl_put_u32(struct nl_message *message, uint16_t type, uint32_t value);
 void nl_put_u8(struct nl_message *message, uint16_t type, uint8_t value);
 size_t nl_nest(struct nl_message *message, uint16_t type);
 void nl_nest_end(struct nl_message *message, size_t nest);
+void nl_index(const char *at, size_t length, const struct nlattr **slots, unsigned count);
 int nl_talk(int fd, struct nl_message *message, unsigned expected_acks, struct nl_error *error);
 int nl_query(int fd, struct nl_message *message, void (*each)(const struct nlmsghdr *header, void *context), void *context,
 	struct nl_error *error);

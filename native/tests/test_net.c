@@ -147,6 +147,8 @@ static void test_elements(void)
 	CHECK(run("nft.elements", "+", "inet", table, "s", "0A000001", "-", NULL) == EINVAL);
 	CHECK(run("nft.elements", "*", "inet", table, "s", "0a000001", "-", NULL) == EINVAL);
 	CHECK(run("nft.elements", "+", "inet", table, "s", "0a000001", "-", "+", NULL) == EINVAL);
+	CHECK(run("nft.load", "build/gantry-nft", "add chain inet t c { type filter hook forward priority 0; policy drop; }", NULL) == 0);
+	CHECK(run("nft.chains", NULL) == 0 && strcmp(result(), "inet t c forward drop\n") == 0);
 }
 
 static void test_bounds(void)

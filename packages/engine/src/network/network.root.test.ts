@@ -43,9 +43,11 @@ describe('the default network', () => {
     await lab.stop(other)
   })
   it('keeps containers from services of the host', async () => {
-    const { gateway } = { gateway: one.sandbox.endpoints[0]?.ipv4Gateway ?? '' }
+    const gateway = one.sandbox.endpoints[0]?.ipv4Gateway ?? ''
     await lab.serve(process.pid, 'tcp', 28999)
     expect(await lab.ask(null, 'tcp', '127.0.0.1', 28999)).toBe('127.0.0.1')
+    expect(await lab.pings(one, gateway)).toBe(true)
+    expect(await lab.pings(one, outside.hostAddress)).toBe(false)
     for (const address of [gateway, outside.hostAddress]) expect(await lab.ask(one, 'tcp', address, 28999, blockedMs)).toBe('timeout')
   })
   it('cannot be entered from outside by a route', async () => {
@@ -117,6 +119,20 @@ describe('udp ports', () => {
     await lab.serve(second, 'udp', 53)
     expect(await again.answer).toBe(outside.address)
     await lab.stop(second)
+  })
+})
+
+describe('another firewall on the host', () => {
+  it('that drops forwarded packets is named in the log', async () => {
+    const table = `foreign_${lab.instanceId}`
+    await lab.run(null, [
+      'nft',
+      `add table ip ${table}; add chain ip ${table} block { type filter hook forward priority 10; policy drop; }; insert rule ip ${table} block accept`,
+    ])
+    await lab.crash()
+    await lab.boot()
+    await lab.run(null, ['nft', 'delete', 'table', 'ip', table])
+    expect(lab.log.filter((line) => line.includes('another firewall') && line.includes(`ip ${table} block`))).toHaveLength(1)
   })
 })
 

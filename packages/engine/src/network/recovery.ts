@@ -3,6 +3,7 @@ import { parseAddress } from './address.ts'
 import { bringUp } from './bridges.ts'
 import { elementsOp } from './elements.ts'
 import { endpointAddresses, endpointGuards } from './endpoints.ts'
+import { warnOfForeignFirewalls } from './foreign-firewall.ts'
 import { firewallRuleset } from './ruleset.ts'
 import type { SandboxRecord } from './sandbox-record.ts'
 import { announce, targetsOf } from './sandboxes.ts'
@@ -35,6 +36,7 @@ export async function recoverNetworks(state: NetworkState, running: readonly { c
   await raiseBridges(state)
   await attachLinks(state)
   await restorePorts(state)
+  await warnOfForeignFirewalls(state)
 }
 
 function guardOps(state: NetworkState, kept: readonly SandboxRecord[]): Op[] {

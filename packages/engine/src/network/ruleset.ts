@@ -9,7 +9,7 @@ import type { KernelNames } from './names.ts'
  * - `across`: what may be forwarded from or to our bridges. Between networks nothing but published ports; from outside nothing but
  *   published ports; internal networks neither way; link-local and cloud metadata addresses never. Where the host sends bridged frames
  *   through here (net.bridge.bridge-nf-call-iptables) `talk` lets those of networks with icc pass.
- * - `to_host`: containers reach no service of the host but the resolver on their gateway.
+ * - `to_host`: containers reach no service of the host but the resolver on their gateway, which also answers pings.
  * - family bridge, `from_port`: each port sends only with the MAC and addresses it was given; no router advertisements, no answers of
  *   a DHCP server; `chatter` bounds its ARP and neighbour messages.
  *
@@ -66,6 +66,8 @@ table inet ${table} {
     ct state vmap { established : accept, related : accept, invalid : drop }
     meta l4proto { tcp, udp } th dport 53 fib daddr . iif type local accept
     icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+    fib daddr . iif type local icmp type echo-request limit rate 50/second accept
+    fib daddr . iif type local icmpv6 type echo-request limit rate 50/second accept
     drop
   }
   chain forward {
