@@ -3,6 +3,7 @@
 
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <iconv.h>
 #include <locale.h>
 #include <openssl/crypto.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 static uint64_t number(const char *text)
 {
@@ -37,15 +39,27 @@ static void load_early(void)
 	EVP_MD_CTX_free(hash);
 }
 
+static void sync_file_system(const char *folder)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || syncfs(fd) < 0)
+		fail(KIND_IO, "sync", errno, "cannot bring %s to the disk", folder);
+	report("done", "\"synced\":true");
+}
+
 int main(int argc, char **argv)
 {
 	static struct unpack_limits limits;
 	bool layer = argc == 7 && strcmp(argv[1], "layer") == 0;
 	bool archive = argc == 7 && strcmp(argv[1], "archive") == 0;
 	bool copy = argc >= 5 && strcmp(argv[1], "copy") == 0;
+	if (argc == 3 && strcmp(argv[1], "sync") == 0) {
+		sync_file_system(argv[2]);
+		return 0;
+	}
 	if (!layer && !archive && !copy)
 		errx(2, "usage: gantry-unpack layer|archive TARGET MAX_BYTES MAX_RATIO MAX_ENTRIES RESERVE_BYTES, "
-			"or copy TARGET PATH LOWER_DIR...");
+			"or copy TARGET PATH LOWER_DIR..., or sync FOLDER");
 	prctl(PR_SET_PDEATHSIG, 9); /* an abandoned unpacking is swept by the next start, so it must not go on */
 	load_early();
 	sandbox_limits();

@@ -4,6 +4,7 @@
  *   gantry-unpack layer   TARGET MAX_BYTES MAX_RATIO MAX_ENTRIES RESERVE_BYTES   < layer tar, plain or compressed
  *   gantry-unpack archive TARGET MAX_BYTES MAX_RATIO MAX_ENTRIES RESERVE_BYTES   < image archive, plain or compressed
  *   gantry-unpack copy    TARGET PATH LOWER_DIR...                               (topmost first)
+ *   gantry-unpack sync    FOLDER                                                 (the file system it lies on)
  *
  * TARGET is an empty folder; whoever calls removes it when the program fails, the program itself undoes nothing.
  * Reports are JSON lines on descriptor 3: {"event":"progress"|"file"|"link"|"skipped"|"done"|"error",...}.

@@ -306,8 +306,6 @@ void unpack_layer(int root, const struct unpack_limits *limits)
 	}
 	set_folder_times(&l);
 	struct stream_result result = stream_finish(l.stream);
-	if (syncfs(root) < 0)
-		fail(KIND_IO, "sync", errno, "cannot bring the layer to the disk");
 	report("done", "\"diffId\":\"%s\",\"digest\":\"%s\",\"tarBytes\":%llu,\"fileBytes\":%llu,\"entries\":%llu,\"skipped\":%llu",
 	       result.diff_id, result.digest, (unsigned long long)result.tar_bytes, (unsigned long long)l.file_bytes,
 	       (unsigned long long)l.entries, (unsigned long long)l.skipped);

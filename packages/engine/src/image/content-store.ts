@@ -3,13 +3,13 @@ import { createReadStream, existsSync, mkdirSync, readdirSync, statSync, unlinkS
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GantryError } from '@gantry/contracts'
-import { syncFolder } from '../lib/atomic-file.ts'
 import { faultPoint } from '../lib/fault.ts'
+import type { WriteBehind } from '../lib/write-behind.ts'
 import { digestOf, maxDocumentBytes } from './manifest.ts'
 
 /**
- * Blobs by digest, in the form of an OCI image layout: `<root>/oci-layout`, `<root>/blobs/sha256/<hex>`. What has a name there is whole
- * and on the disk; everything unfinished lies below `<root>/tmp`, which is emptied at start, or `<root>/partial` (downloads that go on
+ * Blobs by digest, in the form of an OCI image layout: `<root>/oci-layout`, `<root>/blobs/sha256/<hex>`. What has a name there is whole;
+ * everything unfinished lies below `<root>/tmp`, which is emptied at start, or `<root>/partial` (downloads that go on
  * where they stopped).
  */
 export class ContentStore {
@@ -18,19 +18,36 @@ export class ContentStore {
   /** Folder for unfinished downloads, one file per digest. */
   readonly partialFolder: string
 
-  private constructor(root: string) {
+  readonly #writeBehind: WriteBehind
+
+  private constructor(root: string, writeBehind: WriteBehind) {
+    this.#writeBehind = writeBehind
     this.#blobs = join(root, 'blobs', 'sha256')
     this.#temporary = join(root, 'tmp')
     this.partialFolder = join(root, 'partial')
   }
 
-  static async open(root: string): Promise<ContentStore> {
-    const store = new ContentStore(root)
+  /** Checks what a power loss may have left half written, and removes what is. */
+  static async open(root: string, writeBehind: WriteBehind): Promise<ContentStore> {
+    const store = new ContentStore(root, writeBehind)
     mkdirSync(root, { recursive: true, mode: 0o700 })
     await rm(store.#temporary, { recursive: true, force: true })
     for (const folder of [store.#blobs, store.#temporary, store.partialFolder]) mkdirSync(folder, { recursive: true })
     writeFileSync(join(root, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}\n')
+    if (writeBehind.unsynced) await store.#removeDamaged(writeBehind.unsynced.since)
+    writeBehind.forgive()
     return store
+  }
+
+  /** The clock may have been set meanwhile, hence the hour. Partial downloads of that time are not worth a check. */
+  async #removeDamaged(since: number): Promise<void> {
+    const recent = (path: string) => statSync(path).mtimeMs > since - 3_600_000
+    for (const name of readdirSync(this.partialFolder))
+      if (recent(join(this.partialFolder, name))) unlinkSync(join(this.partialFolder, name))
+    for (const digest of this.list()) {
+      const path = this.path(digest)
+      if (recent(path) && `sha256:${(await hashFile(path)).digest('hex')}` !== digest) unlinkSync(path)
+    }
   }
 
   path(digest: string): string {
@@ -74,17 +91,10 @@ export class ContentStore {
     return digest
   }
 
-  /** Takes over a finished file whose content has been checked against `digest`. */
+  /** Takes over a finished file whose content has been checked against `digest`. It is flushed to the disk later. */
   async adopt(path: string, digest: string): Promise<void> {
-    const file = await open(path, 'r')
-    try {
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    faultPoint('blob.synced')
-    await rename(path, this.path(digest))
-    await syncFolder(this.#blobs)
+    await this.#writeBehind.write(() => rename(path, this.path(digest)))
+    faultPoint('blob.adopted')
   }
 
   /** A folder of one's own for unfinished things; removed when `use` ends, and at start when it did not. */

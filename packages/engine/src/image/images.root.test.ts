@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { replaceFile } from '../lib/atomic-file.ts'
 import { dockerArchive, imageOf, load, ociArchive, tarOf, type TestHost, testChannel, testHost } from './fixture.ts'
 import { digestOf } from './manifest.ts'
 
@@ -347,6 +348,27 @@ describe('after a crash', () => {
       code: 'not_found',
       message: expect.stringMatching(/incomplete/),
     })
+    await load(next, archive)
+    expect((await next.images.resolve('default', 'app:1')).layers).toEqual([layer])
+  })
+
+  test('of the whole machine, what was not on the disk yet is not trusted, and everything else is', async () => {
+    const archive = await ociArchive(imageOf([await layerWith('a')]), 'app:1')
+    await load(host, archive)
+    const before = content()
+    const [layer] = (await host.images.resolve('default', 'app:1')).layers as [string]
+    await host.layers.writeBehind.settled([host.layers.get(layer)?.session ?? ''])
+    const marker = join(host.config.dataDir, 'overlay2/unsynced.json')
+    expect(existsSync(marker)).toBe(false)
+    const session = host.layers.get(layer)?.session
+    await replaceFile(marker, { boot: 'an earlier one', session, since: Date.now() })
+    const damaged = before.blobs.find((name) => statSync(join(host.config.dataDir, 'images/blobs/sha256', name)).size < 400) as string
+    writeFileSync(join(host.config.dataDir, 'images/blobs/sha256', damaged), Buffer.alloc(100))
+    const next = await host.reopen()
+    expect(existsSync(next.layers.path(layer))).toBe(false)
+    expect(content(next).blobs).not.toContain(damaged)
+    expect((await next.images.resolve('default', 'busybox')).layers).toHaveLength(1)
+    expect(existsSync(marker)).toBe(false)
     await load(next, archive)
     expect((await next.images.resolve('default', 'app:1')).layers).toEqual([layer])
   })

@@ -48,7 +48,7 @@ export interface Images extends ImageStore {
  */
 export async function createImages(options: ImagesOptions): Promise<Images> {
   const root = join(options.config.dataDir, 'images')
-  const content = await ContentStore.open(root)
+  const content = await ContentStore.open(root, options.layers.writeBehind)
   const context: ImageContext = {
     ...options,
     privateRegistries: options.privateRegistries ?? [],
@@ -68,6 +68,9 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
     handlers: imageHandlers(context),
     resolve: (projectId, reference) => ioErrors(() => resolveImage(context, projectId, reference)),
     async addUser(imageId, containerId, projectId) {
+      // A container that is on the disk must not stand on layers that are not.
+      const layers = context.records.image(imageId)?.layers ?? []
+      await options.layers.writeBehind.settled(layers.flatMap((layer) => context.layers.get(layer.chainId)?.session ?? []))
       context.pins.set(containerId, { imageId, projectId })
     },
     async removeUser(containerId) {

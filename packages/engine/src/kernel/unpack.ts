@@ -45,7 +45,7 @@ export interface StreamOptions {
 
 /** The native unpacker: each call is one confined process that sees nothing but its target folder. */
 export interface Unpacker {
-  /** Writes a layer (plain, gzip, zstd, xz or bzip2 tar) into the empty folder `target` and syncs the file system. */
+  /** Writes a layer (plain, gzip, zstd, xz or bzip2 tar) into the empty folder `target`. Nothing is flushed. */
   layer(blobPath: string, target: string, options: StreamOptions): Promise<UnpackedLayer>
   /** Splits an image archive into its files, numbered in `target`; `onMember` is called as each one is complete. */
   archive(
@@ -54,10 +54,12 @@ export interface Unpacker {
     options: StreamOptions & { onMember: (member: ArchiveMember) => void },
   ): Promise<void>
   /**
-   * Copies the folder `path` of the stacked `lowerDirs` (topmost first) into the empty folder `target`.
+   * Copies the folder `path` of the stacked `lowerDirs` (topmost first) into the empty folder `target` and flushes it.
    * False: the layers have no folder there.
    */
   copy(lowerDirs: readonly string[], path: string, target: string): Promise<boolean>
+  /** Flushes the file system that `folder` lies on (syncfs(2)). */
+  sync(folder: string): Promise<void>
 }
 
 /** Makes the unpacker of `<nativeDir>/gantry-unpack`. Loading an image is no hot path, so a process is spawned from here. */
@@ -70,6 +72,7 @@ export function createUnpacker(options: { nativeDir: string }): Unpacker {
       const [last] = await run(spawnUnpack(program, ['copy', target, path, ...lowerDirs], 'ignore'), {})
       return last?.copied === true
     },
+    sync: async (folder) => void (await run(spawnUnpack(program, ['sync', folder], 'ignore'), {})),
   }
 }
 

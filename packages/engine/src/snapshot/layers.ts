@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { digestSchema, GantryError } from '@gantry/contracts'
 import { z } from 'zod'
 import type { UnpackLimits, Unpacker } from '../kernel/unpack.ts'
-import { createFile, readStateFile, syncFolder } from '../lib/atomic-file.ts'
+import { readStateFile, replaceFileSync } from '../lib/atomic-file.ts'
 import { faultPoint } from '../lib/fault.ts'
 import { SharedWork } from '../lib/shared-work.ts'
+import { WriteBehind } from '../lib/write-behind.ts'
 import type { EngineConfig } from '../ports.ts'
 
 /** One committed layer: the difference it makes, as folders that overlayfs stacks. */
@@ -20,6 +21,8 @@ const layerSchema = z.object({
   entries: z.number(),
   /** Device nodes and sockets that were left out. */
   skipped: z.number(),
+  /** Of the write-behind session it was written in. */
+  session: z.string(),
 })
 export type Layer = z.infer<typeof layerSchema>
 
@@ -35,15 +38,17 @@ export interface LayerRequest {
 }
 
 /**
- * Layers, committed once and shared by everything that stands on them. A layer is unpacked in a temporary folder, brought to the disk
- * and renamed into place, so that it is either whole or not there at all.
+ * Layers, committed once and shared by everything that stands on them. A layer is unpacked in a temporary folder and renamed into
+ * place, so that it is either whole or not there at all.
  */
 export interface LayerStore {
+  /** Flushes layers and blobs after the request that brought them is answered. */
+  readonly writeBehind: WriteBehind
   get(chainId: string): Layer | undefined
   list(): Layer[]
   /** Folder with the layer's own content. */
   path(chainId: string): string
-  /** Commits the layer unless it is there; callers at the same time share the work. Throws `invalid_input` when the content is not what was announced. */
+  /** Commits the layer unless it is there; callers at the same time share the work. It is flushed to the disk later (`writeBehind`). Throws `invalid_input` when the content is not what was announced. */
   commit(request: LayerRequest): Promise<Layer>
   /** Idempotent. The caller makes sure that nothing stands on it. */
   remove(chainId: string): Promise<void>
@@ -52,7 +57,7 @@ export interface LayerStore {
 /** Reads what is committed below `<dataDir>/overlay2` and removes what an earlier life of the agent left half done. */
 export async function createLayerStore(options: {
   config: Pick<EngineConfig, 'dataDir' | 'log'>
-  unpacker: Pick<Unpacker, 'layer'>
+  unpacker: Pick<Unpacker, 'layer' | 'sync'>
 }): Promise<LayerStore> {
   const root = join(options.config.dataDir, 'overlay2')
   const folders = { layers: join(root, 'layers'), temporary: join(root, 'tmp') }
@@ -60,12 +65,17 @@ export async function createLayerStore(options: {
   await rm(folders.temporary, { recursive: true, force: true })
   mkdirSync(folders.layers, { recursive: true })
   mkdirSync(folders.temporary)
-  const { layers, unreadable } = readLayers(folders.layers, options.config.log)
+  const writeBehind = new WriteBehind(root, {
+    sync: () => options.unpacker.sync(root),
+    onFailure: (error) => options.config.log('error', `layers cannot be flushed to the disk: ${error}`),
+  })
+  const { layers, unreadable } = readLayers(folders.layers, { log: options.config.log, lostSession: writeBehind.unsynced?.session })
   for (const name of unreadable) await discard(join(folders.layers, name), folders.temporary)
   const commits = new SharedWork<Layer, number>()
   const folder = (chainId: string) => join(folders.layers, hexOf(chainId))
 
   return {
+    writeBehind,
     get: (chainId) => layers.get(chainId),
     list: () => [...layers.values()],
     path: (chainId) => join(folder(chainId), 'diff'),
@@ -73,7 +83,7 @@ export async function createLayerStore(options: {
       const present = layers.get(request.chainId)
       if (present) return present
       const unpack = (signal: AbortSignal, onProgress: (bytes: number) => void) =>
-        commitLayer({ ...request, signal, onProgress }, { folders, unpacker: options.unpacker })
+        writeBehind.write((session) => commitLayer({ ...request, signal, onProgress }, { folders, unpacker: options.unpacker, session }))
       const layer = await commits.run(request.chainId, unpack, request)
       layers.set(layer.chainId, layer)
       return layer
@@ -88,9 +98,10 @@ export async function createLayerStore(options: {
 interface Places {
   readonly folders: { readonly layers: string; readonly temporary: string }
   readonly unpacker: Pick<Unpacker, 'layer'>
+  readonly session: string
 }
 
-async function commitLayer(request: LayerRequest, { folders, unpacker }: Places): Promise<Layer> {
+async function commitLayer(request: LayerRequest, { folders, unpacker, session }: Places): Promise<Layer> {
   const temporary = join(folders.temporary, randomBytes(8).toString('hex'))
   try {
     const diff = join(temporary, 'diff')
@@ -101,11 +112,10 @@ async function commitLayer(request: LayerRequest, { folders, unpacker }: Places)
       throw new GantryError('invalid_input', `layer content has digest ${unpacked.diffId}, its image says ${request.diffId}`)
     }
     const { fileBytes, entries, skipped } = unpacked
-    const layer: Layer = { chainId: request.chainId, diffId: request.diffId, fileBytes, entries, skipped }
-    await createFile(join(temporary, 'layer.json'), layer)
+    const layer: Layer = { chainId: request.chainId, diffId: request.diffId, fileBytes, entries, skipped, session }
+    replaceFileSync(join(temporary, 'layer.json'), layer)
     faultPoint('layer.unpacked')
     await rename(temporary, join(folders.layers, hexOf(request.chainId)))
-    await syncFolder(folders.layers)
     faultPoint('layer.committed')
     return layer
   } catch (error) {
@@ -127,19 +137,22 @@ async function discard(folder: string, temporaryFolder: string): Promise<void> {
   await rm(doomed, { recursive: true, force: true })
 }
 
-/** A layer whose record cannot be read cannot be trusted to be whole; it is cheap to have again. */
-function readLayers(folder: string, log: EngineConfig['log']): { layers: Map<string, Layer>; unreadable: string[] } {
+/** A layer whose record cannot be read, or that a power loss met half written, cannot be trusted; it is cheap to have again. */
+function readLayers(
+  folder: string,
+  options: { log: EngineConfig['log']; lostSession: string | undefined },
+): { layers: Map<string, Layer>; unreadable: string[] } {
   const layers = new Map<string, Layer>()
   const unreadable: string[] = []
   for (const name of readdirSync(folder)) {
     const read = readStateFile(join(folder, name, 'layer.json'))
     const parsed = read.kind === 'value' ? layerSchema.safeParse(read.value) : undefined
-    if (parsed?.success && parsed.data.chainId === `sha256:${name}`) {
+    if (parsed?.success && parsed.data.chainId === `sha256:${name}` && parsed.data.session !== options.lostSession) {
       layers.set(parsed.data.chainId, parsed.data)
       continue
     }
     unreadable.push(name)
-    log('error', `layer ${name} has no readable record and is removed: pull or load its images again`)
+    options.log('error', `layer ${name} is not whole and is removed: pull or load its images again`)
   }
   return { layers, unreadable }
 }

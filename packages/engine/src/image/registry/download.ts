@@ -50,6 +50,7 @@ async function fetchRest(download: Download, path: string): Promise<void> {
   }
   const file = await open(path, have > 0 ? 'a' : 'w', 0o600)
   try {
+    let resumed = have > 0
     let hash = have > 0 ? await hashFile(path) : createHash('sha256')
     if (have < blob.size) {
       const response = await client.send({
@@ -63,6 +64,7 @@ async function fetchRest(download: Download, path: string): Promise<void> {
       if (!continues && have > 0) {
         await file.truncate(0)
         have = 0
+        resumed = false
         hash = createHash('sha256')
       }
       if (status === 416 || (status === 206 && !continues)) {
@@ -71,7 +73,7 @@ async function fetchRest(download: Download, path: string): Promise<void> {
       }
       have = await receive(response, { ...download, file, hash, have })
     }
-    await verify(download, { hash, have, path })
+    await verify(download, { hash, have, path, resumed })
   } finally {
     await file.close()
   }
@@ -105,13 +107,15 @@ async function receive(response: http.IncomingMessage, job: Download & { file: F
   return have
 }
 
-async function verify({ blob }: Download, got: { hash: Hash; have: number; path: string }): Promise<void> {
+async function verify({ blob }: Download, got: { hash: Hash; have: number; path: string; resumed: boolean }): Promise<void> {
   if (got.have < blob.size) {
     throw new GantryError('unavailable', `the connection ended after ${got.have} of ${blob.size} bytes of layer ${blob.digest}`)
   }
   const digest = `sha256:${got.hash.digest('hex')}`
   if (digest === blob.digest) return
   await rm(got.path, { force: true })
+  // The part of an earlier attempt may have suffered on the disk: once more, from the start.
+  if (got.resumed) throw new GantryError('unavailable', `the earlier part of layer ${blob.digest} was damaged`)
   throw new GantryError('invalid_input', `what the registry sent as ${blob.digest} has the digest ${digest}`, {
     remedy: 'the registry’s copy is damaged: push the image again',
   })

@@ -284,6 +284,13 @@ describe('downloads', () => {
     expect(blobs()).toContain(layerDigest.slice(7))
   })
 
+  test('start anew when the earlier part was damaged on the disk', async () => {
+    const { path, layerDigest } = await published(1_000_000)
+    writeFileSync(join(host.config.dataDir, 'images/partial', layerDigest.slice(7)), Buffer.alloc(500_000))
+    await pull(`${registry.address}/${path}`)
+    expect(blobs()).toContain(layerDigest.slice(7))
+  })
+
   test('of a layer that several pulls want happen once', async () => {
     const { path, layerDigest } = await published(2_000_000)
     await using counting = await proxy((_request, _answer, onward) => onward())
