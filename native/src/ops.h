@@ -31,6 +31,7 @@ extern const struct op net_ops[];
 /* In ops_bpf.c and ops_probe.c, rows of host_ops[]. */
 int op_bpf_device(struct op_ctx *ctx, char **args, int n);
 int op_probe(struct op_ctx *ctx, char **args, int n);
+int op_rmtree(struct op_ctx *ctx, char **args, int n);
 
 /* Records why the running operation failed; `err` is an errno value or 0. Always -1, so: return op_fail(ctx, errno, "…").
  * Text: lower case, no full stop, names the thing, without strerror() (which is added). Only the first failure counts. */

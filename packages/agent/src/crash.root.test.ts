@@ -88,7 +88,7 @@ describe('the agent is killed', () => {
 const faults: Record<string, string[]> = {
   create: ['create.folder', 'create.snapshot', 'create.commit'],
   start: ['start.network', 'start.files', 'start.running'],
-  remove: ['remove.begin', 'remove.tombstone', 'remove.snapshot', 'remove.folder'],
+  remove: ['remove.begin', 'remove.tombstone', 'remove.volumes', 'remove.snapshot', 'remove.folder'],
 }
 
 describe.each(Object.entries(faults))('a fault during %s', (verb, points) => {
@@ -101,7 +101,12 @@ describe.each(Object.entries(faults))('a fault during %s', (verb, points) => {
     await agent.stop()
     await agent.start({ GANTRY_TEST: '1', GANTRY_FAULT: fault })
     const act = { create: () => agent.create(spec), start: () => start(), remove: () => agent.remove('victim', { volumes: true }) }[verb]
-    await expect(act?.()).rejects.toBeDefined()
+    // The last steps of a removal go on after its answer.
+    const answer = await act?.().then(
+      () => 'done',
+      () => 'failed',
+    )
+    if (!/^remove.(snapshot|folder)/.test(fault)) expect(answer).toBe('failed')
     if (fault.endsWith(':kill')) await agent.ended()
     else await agent.stop()
     await agent.start()

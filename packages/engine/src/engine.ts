@@ -20,6 +20,7 @@ import { rootCapabilities } from './kernel/proc.ts'
 import { SeccompCache } from './kernel/seccomp.ts'
 import { signalProcess } from './kernel/signal.ts'
 import { createUnpacker } from './kernel/unpack.ts'
+import { Background } from './lib/background.ts'
 import { KeyedLock } from './lib/keyed-lock.ts'
 import { createNetworkController } from './network/controller.ts'
 import type { EngineConfig } from './ports.ts'
@@ -52,7 +53,7 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
   const unpacker = createUnpacker(config)
   const layers = await createLayerStore({ config, unpacker })
   const images = await createImages({ config, events, layers, unpacker, ...options })
-  const snapshots = createOverlaySnapshotter({ config, layers })
+  const snapshots = createOverlaySnapshotter({ config, layers, removeTree: async (path) => void (await kernel.ops([['rmtree', path]])) })
   const store = new ContainerStore(config.dataDir, config.log)
   const volumes = await createVolumes({ config, events, unpacker, containerName: (id) => store.get(id)?.name })
   const seccomp = new SeccompCache(config)
@@ -61,6 +62,7 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
     ...{ config, kernel, cgroups, network, images, snapshots, volumes, events, journal, store },
     execs: new ExecStore(),
     locks: new KeyedLock(),
+    background: new Background((what, error) => config.log('error', `${what} failed`, { error: String(error) })),
     idBase: (projectId) => projects.get(projectId).idBase,
     seccompFile: (spec) => seccomp.fileFor(spec),
     hostCapabilities: rootCapabilities(),
@@ -81,6 +83,7 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
         container.prober?.stop()
         clearTimeout(container.restartTimer)
       }
+      await parts.background.settled()
       await network.close()
       await kernel.close()
       journal.close()

@@ -2,7 +2,7 @@ import { type ByteChannel, GantryError } from '@gantry/contracts'
 import { view } from '../exec/view.ts'
 import type { AttachChannel } from '../kernel/kernel.ts'
 import { type Container, type ExitStatus, noSuchContainer } from './container.ts'
-import { clearFolder, emit, monitorDir, type Parts } from './parts.ts'
+import { emit, monitorDir, type Parts } from './parts.ts'
 
 export interface AttachRequest {
   readonly stdin: boolean
@@ -39,7 +39,6 @@ export async function attachContainer(
     opened = { exit, attached: await open(parts, container, { ...request, stdin, from }) }
   } finally {
     container.openingViewers--
-    removeMonitorFolder(parts, container)
   }
   const { attached, exit } = opened
   if (!attached) return exit
@@ -50,12 +49,6 @@ export async function attachContainer(
     container.viewers.delete(attached)
   }
   return exit
-}
-
-/** After the end of a run, once nobody is about to look at it any more. */
-export function removeMonitorFolder(parts: Pick<Parts, 'config'>, container: Container): void {
-  if (container.running || container.openingViewers > 0) return
-  clearFolder(parts.config, monitorDir(parts.config, container.id))
 }
 
 /** Resolves at the next start, with the exit of that very run. */

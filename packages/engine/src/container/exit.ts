@@ -1,9 +1,9 @@
-import { removeMonitorFolder } from './attach.ts'
+import type { Op } from '@gantry/contracts'
 import { shouldRestart, nextRestartDelayMs } from '../health/restart-backoff.ts'
 import type { ProcessExit } from '../kernel/kernel.ts'
 import { stopHealth } from './health.ts'
 import type { Container } from './container.ts'
-import { type Parts, emit } from './parts.ts'
+import { emit, monitorDir, type Parts } from './parts.ts'
 import { removeLocked } from './remove.ts'
 import { startLocked } from './start.ts'
 
@@ -57,17 +57,19 @@ async function settleRun(parts: Parts, container: Container): Promise<void> {
 
 /** Network, cgroup and the monitor's folder of a run. Idempotent: also the undo of a failed start. */
 export async function releaseRun(parts: Parts, container: Container): Promise<void> {
-  removeMonitorFolder(parts, container)
-  await Promise.all([parts.network.release(container.id), removeGroup(parts, container)])
+  // With a viewer about to connect, the folder stays until the next start or the removal.
+  const folder: Op[] = container.openingViewers > 0 ? [] : [['rmtree', monitorDir(parts.config, container.id)]]
+  await Promise.all([parts.network.release(container.id), removeGroup(parts, container, folder)])
 }
 
 /** Whatever is left in the group (a process that left the pid namespace's reach) goes with it. */
-async function removeGroup(parts: Parts, container: Container): Promise<void> {
+async function removeGroup(parts: Parts, container: Container, folder: readonly Op[]): Promise<void> {
+  const ops = [...parts.cgroups.removeOps(container.group), ...folder]
   try {
-    await parts.kernel.ops(parts.cgroups.removeOps(container.group))
+    await parts.kernel.ops(ops)
   } catch {
     await parts.cgroups.killAll(container.group)
-    await parts.kernel.ops(parts.cgroups.removeOps(container.group))
+    await parts.kernel.ops(ops)
   }
 }
 

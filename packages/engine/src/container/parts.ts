@@ -2,8 +2,8 @@ import type { ContainerSpec, EngineEvent } from '@gantry/contracts'
 import type { ExecStore } from '../exec/exec.ts'
 import type { GroupTree } from '../cgroup/cgroups.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import type { Background } from '../lib/background.ts'
 import type { KeyedLock } from '../lib/keyed-lock.ts'
-import { removeTree } from '../lib/remove-tree.ts'
 import type { NetworkEngine } from '../network/network-engine.ts'
 import type { EngineConfig, EventBus, ImageStore, Snapshotter, VolumeStore } from '../ports.ts'
 import type { Container } from './container.ts'
@@ -25,6 +25,8 @@ export interface Parts {
   readonly journal: Journal
   /** One holder per container id. */
   readonly locks: KeyedLock
+  /** Cleaning up that nobody waits for. */
+  readonly background: Background
   /** Throws `not_found` for a project that was never applied. */
   readonly idBase: (projectId: string) => number
   /** File with the compiled filter; null runs unconfined. Throws `invalid_input` for a profile that cannot be compiled. */
@@ -49,9 +51,4 @@ export function emit(parts: Pick<Parts, 'events'>, container: Container, action:
 /** Short folder for the monitor's socket: unix socket paths are limited to 107 bytes. */
 export function monitorDir(config: EngineConfig, key: string): string {
   return `${config.runDir}/m/${key.slice(0, 16)}`
-}
-
-/** Removes a monitor's folder that nobody needs any more. What cannot be removed is swept when the agent starts. */
-export function clearFolder(config: EngineConfig, path: string): void {
-  removeTree(path).catch((error) => config.log('warn', 'a folder could not be removed', { path, error: String(error) }))
 }

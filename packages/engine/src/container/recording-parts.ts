@@ -5,6 +5,7 @@ import { type ContainerSpecInput, containerSpecSchema, type EngineEvent, hostAdm
 import { createEventBus } from '../event/event-bus.ts'
 import { ExecStore } from '../exec/exec.ts'
 import type { Kernel, ProcessExit, Started, StartPlan } from '../kernel/kernel.ts'
+import { Background } from '../lib/background.ts'
 import { KeyedLock } from '../lib/keyed-lock.ts'
 import { rfc3339 } from '../lib/time.ts'
 import type { Container } from './container.ts'
@@ -100,6 +101,9 @@ export class Recorder {
       execs: new ExecStore(),
       journal: Journal.open(join(this.dataDir, 'journal')).journal,
       locks: new KeyedLock(),
+      background: new Background((_what, error) => {
+        throw error
+      }),
       idBase: () => 1 << 20,
       seccompFile: async () => '/seccomp.bpf',
       hostCapabilities: ['CHOWN'],
@@ -115,7 +119,10 @@ export class Recorder {
         this.running.set(plan.key, plan)
         return { key: plan.key, pid: this.#pid++, startTicks: 1, monitorPid: this.#pid++, steps: [] } satisfies Started
       },
-      ops: async (ops) => ops.map(() => ''),
+      ops: async (ops) => {
+        for (const [name, path] of ops) if (name === 'rmtree') rmSync(path as string, { recursive: true, force: true })
+        return ops.map(() => '')
+      },
       onExit: (listener) => {
         this.#onExit = listener
       },

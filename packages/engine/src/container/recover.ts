@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { z } from 'zod'
 import { execSpecSchema } from '@gantry/contracts'
 import { Exec } from '../exec/exec.ts'
-import { execFile, forgetFiles } from '../exec/start-exec.ts'
+import { execNote } from '../exec/start-exec.ts'
 import { shouldStartAtBoot } from '../health/restart-backoff.ts'
 import type { ProcessExit, Started } from '../kernel/kernel.ts'
 import { readExit } from '../kernel/launcher.ts'
@@ -12,7 +12,7 @@ import type { Container } from './container.ts'
 import { releaseRun, runEnded, restartByPolicy } from './exit.ts'
 import type { OpenEntry } from './journal.ts'
 import { monitorDir, type Parts } from './parts.ts'
-import { removeLocked, removeTraces } from './remove.ts'
+import { emptyTombstone, removeLocked, removeTraces } from './remove.ts'
 import { adoptStarted } from './start.ts'
 
 /**
@@ -56,7 +56,6 @@ async function adoptAll(parts: Parts): Promise<Found> {
       if (!container.running) container.state = { ...container.state, status: 'running', startedAt: rfc3339() }
       container.started = started
       container.state.pid = started.pid
-      await adoptExecs(parts, container)
     } else if (container.state.status === 'restarting') {
       container.state.status = 'exited'
       interrupted.add(container)
@@ -64,9 +63,9 @@ async function adoptAll(parts: Parts): Promise<Found> {
       const exit = started?.exit ?? (await recordedExit(parts, container)) ?? unknownExit(container.id)
       ended.push({ container, exit })
     }
-    if (!container.started) dropExecFiles(parts, container)
   }
   await Promise.all(parts.store.list().map(adopt))
+  await adoptExecs(parts)
   return { ended, interrupted }
 }
 
@@ -86,42 +85,32 @@ function unknownExit(key: string): ProcessExit {
   return { key, exitCode: 255, signal: 0, oomKilled: false, finishedAt: rfc3339() }
 }
 
-const execNoteSchema = z.object({ version: z.literal(1), id: z.string(), spec: execSpecSchema, startedAt: z.string() })
+const execNoteSchema = z.object({
+  version: z.literal(1),
+  id: z.string(),
+  containerId: z.string(),
+  spec: execSpecSchema,
+  startedAt: z.string(),
+})
 
-async function adoptExecs(parts: Parts, container: Container): Promise<void> {
-  for (const path of execFiles(parts, container)) {
-    const read = readStateFile(path)
+/** Execs that go on in containers that go on. What is left of others is swept with the folders. */
+async function adoptExecs(parts: Parts): Promise<void> {
+  const root = `${parts.config.runDir}/m`
+  const adopt = async (name: string) => {
+    const read = readStateFile(`${root}/${name}/${execNote}`)
     const note = execNoteSchema.safeParse(read.kind === 'value' ? read.value : undefined)
-    const started = note.success ? await adoptMonitor(parts, note.data.id) : null
-    if (!note.success) {
-      rmSync(path, { force: true })
-      continue
-    }
+    const container = note.success ? parts.store.get(note.data.containerId) : undefined
+    if (!note.success || !container?.started) return
+    const started = await adoptMonitor(parts, note.data.id)
+    if (!started) return
     const exec = new Exec(note.data.id, container, note.data.spec)
     exec.claimed = true
     exec.startedAt = note.data.startedAt
-    if (started) {
-      exec.started = started
-      parts.execs.add(exec)
-      if (started.exit) exec.ended(started.exit)
-    }
-    if (!exec.running) forgetFiles(parts, exec)
+    exec.started = started
+    if (started.exit) exec.ended(started.exit)
+    parts.execs.add(exec)
   }
-}
-
-function dropExecFiles(parts: Parts, container: Container): void {
-  for (const path of execFiles(parts, container)) {
-    const id = /exec-([0-9a-f]+)\.json$/.exec(path)?.[1]
-    if (id) rmSync(monitorDir(parts.config, id), { recursive: true, force: true })
-    rmSync(path, { force: true })
-  }
-}
-
-function execFiles(parts: Parts, container: Container): string[] {
-  return readdirSync(parts.store.folder(container.id)).flatMap((name) => {
-    const id = /^exec-([0-9a-f]{64})\.json$/.exec(name)?.[1]
-    return id ? [execFile(parts, { id, container })] : []
-  })
+  await Promise.all(readdirSync(root).map(adopt))
 }
 
 /** Removes what carries the id of no container, or of none that runs. Only this instance's names are looked at. */
@@ -135,6 +124,7 @@ async function sweep(parts: Parts, uncommitted: readonly string[], unfinished: r
     if (parts.store.get(id)) continue
     parts.config.log('info', 'removing what an unfinished create or remove left', { container: id })
     await removeTraces(parts, id, { volumes: takesVolumes.has(id) })
+    await emptyTombstone(parts, id)
   }
   for (const group of await parts.cgroups.list()) {
     if (parts.store.get(group.containerId)?.started) continue

@@ -1,9 +1,8 @@
 import { existsSync, renameSync } from 'node:fs'
 import { GantryError } from '@gantry/contracts'
 import { faultPoint } from '../lib/fault.ts'
-import { removeTree } from '../lib/remove-tree.ts'
 import type { Container } from './container.ts'
-import { type Parts, emit } from './parts.ts'
+import { emit, monitorDir, type Parts } from './parts.ts'
 import { killAndWait } from './stop.ts'
 
 export interface RemoveOptions {
@@ -48,32 +47,36 @@ export async function removeLocked(parts: Parts, container: Container, options: 
   }
   container.removed = true
   parts.store.delete(container)
-  parts.journal.end(entry)
+  parts.execs.forget(container)
   emit(parts, container, 'destroy')
   container.notify('removed', 'not-running', 'next-exit')
   container.notifyStart(new GantryError('not_found', `container ${container.name} was removed`))
+  parts.background.run('removing a container from the disk', async () => {
+    await emptyTombstone(parts, container.id)
+    parts.journal.end(entry)
+  })
 }
 
 /**
- * What a container leaves on disk, by id alone, so that recovery can finish it too. Renaming the folder is the point of no return:
- * a folder without its name is never loaded again, only removed.
+ * The part of a removal that the caller waits for, by id alone, so that recovery can finish it too. Renaming the folder is the point
+ * of no return: a folder without its name is never loaded again, only removed.
  */
-export async function removeTraces(
-  parts: Pick<Parts, 'store' | 'snapshots' | 'volumes' | 'images'>,
-  id: string,
-  options: { volumes: boolean },
-) {
+export async function removeTraces(parts: Pick<Parts, 'store' | 'volumes' | 'images'>, id: string, options: { volumes: boolean }) {
   const folder = parts.store.folder(id)
-  const tombstone = `${folder}.removed`
-  if (existsSync(folder)) renameSync(folder, tombstone)
+  if (existsSync(folder)) renameSync(folder, `${folder}.removed`)
   faultPoint('remove.tombstone')
-  const results = await Promise.allSettled([
-    parts.snapshots.remove(id),
-    parts.volumes.release(id, options.volumes),
-    parts.images.removeUser(id),
-  ])
-  for (const result of results) if (result.status === 'rejected') throw result.reason
+  await parts.volumes.release(id, options.volumes)
+  await parts.images.removeUser(id)
+  faultPoint('remove.volumes')
+}
+
+/** The part that only takes time: what the container wrote. Nothing of it is found under its id any more once this has resolved. */
+export async function emptyTombstone(parts: Pick<Parts, 'store' | 'snapshots' | 'kernel' | 'config'>, id: string): Promise<void> {
+  await parts.snapshots.remove(id)
   faultPoint('remove.snapshot')
-  await removeTree(tombstone)
+  await parts.kernel.ops([
+    ['rmtree', monitorDir(parts.config, id)],
+    ['rmtree', `${parts.store.folder(id)}.removed`],
+  ])
   faultPoint('remove.folder')
 }

@@ -59,6 +59,7 @@ describe('start and end', () => {
     recorder.exit(container, 3)
     expect(await ended).toEqual({ exitCode: 3, oomKilled: false, error: '' })
     await removeContainer(recorder.parts, container, { force: false, volumes: true })
+    await recorder.parts.background.settled()
     expect([...recorder.held]).toEqual([])
     expect(readdirSync(recorder.parts.store.root)).toEqual([])
     expect(() => recorder.parts.store.find('p', 'web')).toThrow('no such container')
@@ -100,6 +101,7 @@ describe('start and end', () => {
     const removed = container.wait('removed', never)
     recorder.exit(container, 5, { oomKilled: true })
     expect(await removed).toMatchObject({ exitCode: 5, oomKilled: true })
+    await recorder.parts.background.settled()
     expect([...recorder.held]).toEqual([])
     await vi.waitFor(() => expect(recorder.actions()).toEqual(['create', 'start', 'oom', 'die', 'destroy']))
   })
@@ -224,5 +226,6 @@ test('verbs on one container wait for each other', async () => {
     'done',
     'not_found',
   ])
+  await recorder.parts.background.settled()
   expect([...recorder.held]).toEqual([])
 })

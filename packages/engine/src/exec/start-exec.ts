@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { type ExecSpec, GantryError } from '@gantry/contracts'
 import type { Container } from '../container/container.ts'
-import { clearFolder, emit, monitorDir, type Parts } from '../container/parts.ts'
+import { emit, monitorDir, type Parts } from '../container/parts.ts'
 import type { ProcessExit } from '../kernel/kernel.ts'
 import { replaceFileSync } from '../lib/atomic-file.ts'
 import { faultPoint } from '../lib/fault.ts'
@@ -10,6 +10,8 @@ import { rfc3339 } from '../lib/time.ts'
 import { planExec } from '../plan/plan.ts'
 import { Exec } from './exec.ts'
 
+/** Beside the monitor's socket: what recovery needs to know of an exec that goes on. */
+export const execNote = 'exec.json'
 /** How long output waits for the viewer of the caller that asked for the exec. */
 const holdForViewerMs = 5000
 
@@ -38,7 +40,7 @@ export async function startExec(parts: Parts, exec: Exec, options: { viewer: boo
   try {
     const seccompFile = exec.spec.privileged ? null : await parts.seccompFile(container.record.spec)
     mkdirSync(dir, { recursive: true, mode: 0o700 })
-    replaceFileSync(execFile(parts, exec), { version: 1, id: exec.id, spec: exec.spec, startedAt: rfc3339() })
+    replaceFileSync(`${dir}/${execNote}`, { version: 1, id: exec.id, containerId: container.id, spec: exec.spec, startedAt: rfc3339() })
     faultPoint('exec.files')
     exec.startedAt = rfc3339()
     const started = await parts.kernel.start(
@@ -80,14 +82,9 @@ function reportEnd(parts: Parts, exec: Exec, exit: ProcessExit): void {
   if (exec.viewers.size === 0 && !exec.viewerComing) forgetFiles(parts, exec)
 }
 
-/** The monitor's folder and the note for recovery. With viewers still reading, the last of them does it. */
+/** The monitor's folder with the note for recovery. With viewers still reading, the last of them does it. */
 export function forgetFiles(parts: Parts, exec: Exec): void {
-  clearFolder(parts.config, monitorDir(parts.config, exec.id))
-  rmSync(execFile(parts, exec), { force: true })
-}
-
-export function execFile(parts: Pick<Parts, 'store'>, exec: { id: string; container: Container }): string {
-  return `${parts.store.folder(exec.container.id)}/exec-${exec.id}.json`
+  parts.background.run('removing the files of an exec', () => parts.kernel.ops([['rmtree', monitorDir(parts.config, exec.id)]]))
 }
 
 /** As a shell: 127 no such command, 126 cannot be executed. */

@@ -1,8 +1,8 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GantryError } from '@gantry/contracts'
 import { readStateFile, replaceFileSync } from '../lib/atomic-file.ts'
-import { removeTree } from '../lib/remove-tree.ts'
 import type { EngineConfig, RootfsSource, Snapshotter } from '../ports.ts'
 import { diskUsage } from './disk-usage.ts'
 import type { LayerStore } from './layers.ts'
@@ -15,7 +15,13 @@ const stackFile = 'layers.json'
  * overlayfs: a container is two folders of its own (upper, work) over the shared folders of its layers. Only folders are made here;
  * the native side mounts them in the container's own mount namespace, shifted to the project's ids.
  */
-export function createOverlaySnapshotter(options: { config: Pick<EngineConfig, 'dataDir'>; layers: LayerStore }): Snapshotter {
+export function createOverlaySnapshotter(options: {
+  config: Pick<EngineConfig, 'dataDir'>
+  layers: LayerStore
+  /** Removes a folder and all below, following no link; the folder may be missing. */
+  removeTree?: (path: string) => Promise<void>
+}): Snapshotter {
+  const removeTree = options.removeTree ?? ((path) => rm(path, { recursive: true, force: true }))
   const containers = join(options.config.dataDir, 'overlay2', 'containers')
   mkdirSync(containers, { recursive: true, mode: 0o700 })
   const folder = (containerId: string) => join(containers, checkedId(containerId))
