@@ -31,19 +31,28 @@ describe('elements', () => {
     const elements = networkElements({
       bridge: 'gb',
       subnets: [parseSubnet('10.0.0.0/8'), parseSubnet('ff00::/8')],
+      gateways: [parseAddress('10.0.0.1')],
       icc: false,
       internal: true,
       masquerade: true,
     })
     expect(elements.map(({ set, key, end }) => [set, key.slice(0, 8), end ?? false])).toEqual([
       ['internal', '67620000', false],
+      ['gateways4', '0a000001', false],
       ['subnets4', '0a000000', false],
       ['subnets4', '0b000000', true],
       ['subnets6', 'ff000000', false],
     ])
   })
   it('sends all changes in one operation', () => {
-    const elements = networkElements({ bridge: 'gb', subnets: [parseSubnet('10.0.0.0/8')], icc: true, internal: false, masquerade: true })
+    const elements = networkElements({
+      bridge: 'gb',
+      subnets: [parseSubnet('10.0.0.0/8')],
+      gateways: [],
+      icc: true,
+      internal: false,
+      masquerade: true,
+    })
     expect(elementsOp('t', '-', elements)).toHaveLength(1)
     expect(elementsOp('t', '-', elements)[0]?.filter((_, index) => index % 6 === 1)).toEqual(['-', '-', '-end', '-', '-end'])
     expect(elementsOp('t', '+', [])).toEqual([])

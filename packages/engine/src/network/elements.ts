@@ -70,6 +70,7 @@ export function publishElement(publish: {
 export function networkElements(network: {
   bridge: string
   subnets: readonly Subnet[]
+  gateways: readonly Address[]
   icc: boolean
   internal: boolean
   masquerade: boolean
@@ -78,6 +79,8 @@ export function networkElements(network: {
   const elements: Element[] = []
   if (network.icc) elements.push({ family: 'inet', set: 'talk', key: bridge + bridge, data: '-' })
   if (network.internal) elements.push({ family: 'inet', set: 'internal', key: bridge, data: '-' })
+  for (const gateway of network.gateways)
+    elements.push({ family: 'inet', set: `gateways${gateway.family}`, key: addressHex(gateway), data: '-' })
   for (const subnet of network.subnets) {
     elements.push(...intervalElements(`subnets${subnet.family}`, subnet))
     if (network.masquerade && !network.internal) elements.push(...intervalElements(`masquerade${subnet.family}`, subnet))

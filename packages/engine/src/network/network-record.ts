@@ -62,7 +62,7 @@ export class Network {
   /** What the firewall needs to know. */
   get firewall() {
     const { bridge, spec } = this.record
-    return { bridge, subnets: this.subnets, icc: spec.icc, internal: spec.internal, masquerade: spec.masquerade }
+    return { bridge, subnets: this.subnets, gateways: this.gateways, icc: spec.icc, internal: spec.internal, masquerade: spec.masquerade }
   }
   releaseAddresses(addresses: readonly string[]): void {
     for (const text of addresses) {

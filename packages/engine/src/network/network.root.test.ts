@@ -224,6 +224,18 @@ describe('networks of their own', () => {
     for (const container of [a, b]) await lab.stop(container)
     await lab.network.remove('lab', 'six')
   })
+  it('can have IPv6 only', async () => {
+    await make({ name: 'only6', ipam: [{ subnet: 'fd67:2::/64' }] })
+    const a = await lab.start('a66', { endpoints: [{ network: 'only6' }], ports: [{ containerPort: 80, hostPort: 28093 }] })
+    const b = await lab.start('b66', { endpoints: [{ network: 'only6' }] })
+    await lab.serve(a, 'tcp', 80)
+    const address = a.sandbox.endpoints[0]?.ipv6Address ?? ''
+    expect(await lab.ask(b, 'tcp', address, 80)).toBe(b.sandbox.endpoints[0]?.ipv6Address)
+    expect(await lab.resolve(b, 'a66', 'AAAA')).toBe(address)
+    expect(await lab.ask(null, 'tcp', '127.0.0.1', 28093)).toBe(a.sandbox.endpoints[0]?.ipv6Gateway)
+    for (const container of [a, b]) await lab.stop(container)
+    await lab.network.remove('lab', 'only6')
+  })
   it('keep their containers apart with icc off', async () => {
     await make({ name: 'quiet', icc: false })
     const a = await lab.start('qa', { endpoints: [{ network: 'quiet' }] })
@@ -277,6 +289,9 @@ describe('networks of their own', () => {
     expect(await lab.ask(near, 'tcp', outside.address, 7000)).toBe(outside.hostAddress)
     expect(await lab.ask(outside.pid, 'tcp', outside.hostAddress, 28092)).toBe(outside.address)
     expect(await lab.ask(null, 'tcp', '127.0.0.1', 28092)).toBe(endpoint?.ipv4Gateway)
+    // The gateway that resolv.conf names belongs to the network that was left.
+    expect(await lab.resolve(near, 'far')).toBe(far.address)
+    expect(await lab.resolve(near, 'one')).toBe('ENOTFOUND')
     await lab.network.disconnect({ projectId: 'lab', containerId: near.id, network: 'extra', running: true })
     expect(await lab.ask(near, 'tcp', far.address, 80, blockedMs)).toBe('ENETUNREACH')
     for (const container of [far, near]) await lab.stop(container)

@@ -9,7 +9,8 @@ import type { KernelNames } from './names.ts'
  * - `across`: what may be forwarded from or to our bridges. Between networks nothing but published ports; from outside nothing but
  *   published ports; internal networks neither way; link-local and cloud metadata addresses never. Where the host sends bridged frames
  *   through here (net.bridge.bridge-nf-call-iptables) `talk` lets those of networks with icc pass.
- * - `to_host`: containers reach no service of the host but the resolver on their gateway, which also answers pings.
+ * - `to_host`: containers reach no service of the host but the resolver, on any gateway (it tells askers apart by their address, and
+ *   a container keeps its first gateway in resolv.conf when it leaves that network). Their own gateway answers pings.
  * - family bridge, `from_port`: each port sends only with the MAC and addresses it was given; no router advertisements, no answers of
  *   a DHCP server; `chatter` bounds its ARP and neighbour messages.
  *
@@ -25,6 +26,8 @@ delete table bridge ${table}
 table inet ${table} {
   set talk { type ifname . ifname; }
   set internal { type ifname; }
+  set gateways4 { type ipv4_addr; }
+  set gateways6 { type ipv6_addr; }
   set subnets4 { type ipv4_addr; flags interval; }
   set subnets6 { type ipv6_addr; flags interval; }
   set masquerade4 { type ipv4_addr; flags interval; }
@@ -64,7 +67,8 @@ table inet ${table} {
   }
   chain to_host {
     ct state vmap { established : accept, related : accept, invalid : drop }
-    meta l4proto { tcp, udp } th dport 53 fib daddr . iif type local accept
+    meta l4proto { tcp, udp } th dport 53 ip daddr @gateways4 accept
+    meta l4proto { tcp, udp } th dport 53 ip6 daddr @gateways6 accept
     icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
     fib daddr . iif type local icmp type echo-request limit rate 50/second accept
     fib daddr . iif type local icmpv6 type echo-request limit rate 50/second accept

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { readlinkSync } from 'node:fs'
 import { type Endpoint, type EndpointSpec, GantryError, type Op } from '@gantry/contracts'
 import type { Sandbox, SandboxRequest } from '../ports.ts'
@@ -45,10 +46,15 @@ function newSandboxOp(key: string, { idBase, spec }: SandboxRequest): Op {
   return ['sandbox.new', key, spec.userns === 'host' ? 'host' : String(idBase)]
 }
 
+/** Fresh for every start: the sandbox of a start that failed may still be waiting for its removal. */
+function newKey(): string {
+  return `cold-${randomBytes(8).toString('hex')}`
+}
+
 async function bareSandbox({ state }: SandboxMaker, request: SandboxRequest): Promise<Sandbox> {
-  const key = request.containerId
+  const key = newKey()
   const where = `sandbox:${key}` as const
-  state.active.set(key, { key, record: recordOf(request, []) })
+  state.active.set(request.containerId, { key, record: recordOf(request, []) })
   await state.ops([newSandboxOp(key, request), ...sandboxOps(where), ...sysctlOps(where, request.spec.sysctls)])
   const host = state.hostResolvConf()
   const resolvConf = formatResolvConf({ ...host, search: request.spec.dnsSearch.length > 0 ? request.spec.dnsSearch : host.search })
@@ -61,7 +67,7 @@ async function bridgedSandbox(maker: SandboxMaker, request: SandboxRequest): Pro
   const networks = await findNetworks(maker, request, specs)
   const warm = warmable(request, specs) && networks[0] ? maker.pool.take(networks[0], request.idBase) : null
   const endpoints = warm ? [withAliases(warm.endpoint, specs[0]?.aliases ?? [])] : reserveAll(state, networks, specs)
-  const key = warm?.key ?? request.containerId
+  const key = warm?.key ?? newKey()
   const record = recordOf(request, endpoints)
   // From here on `release` undoes everything.
   state.active.set(request.containerId, { key, record })
@@ -216,6 +222,6 @@ export async function releaseSandbox({ state, pool }: SandboxMaker, containerId:
     await state.ports.unpublish(containerId)
   }
   // A warm sandbox whose start failed: perhaps the launcher that held it is not the one that runs now.
-  if (record.pid === 0 && key !== containerId) state.later('emptying the pool of warm sandboxes', () => pool.drain())
+  if (record.pid === 0 && key.startsWith('warm-')) state.later('emptying the pool of warm sandboxes', () => pool.drain())
   state.removals.add({ key, endpoints: record.endpoints })
 }

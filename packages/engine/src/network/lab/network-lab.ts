@@ -131,7 +131,8 @@ export class NetworkLab {
   }
 
   async resolve(container: LabContainer, name: string, type = 'A'): Promise<string> {
-    const server = container.sandbox.endpoints[0]?.ipv4Gateway ?? ''
+    const [endpoint] = container.sandbox.endpoints
+    const server = endpoint?.ipv4Gateway || `[${endpoint?.ipv6Gateway}]`
     return (await this.run(container, [process.execPath, probe, 'resolve', server, name, type])).output
   }
 
