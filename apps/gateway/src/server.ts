@@ -9,6 +9,7 @@ import { setSecurityHeaders } from './http/headers.ts'
 import { type Site, requireKnownHost, requireNotCrossSite, requireOwnOrigin } from './http/origin.ts'
 import { limitBody, limitRequests } from './http/request-limits.ts'
 import { SessionCookie } from './http/session-cookie.ts'
+import { SubscriptionDoor, subscriptionPath } from './http/subscription-door.ts'
 import { trpcHandler, trpcPath } from './http/trpc.ts'
 import type { Panel } from './panel/panel.ts'
 import { TerminalDoor, terminalPath } from './terminal/terminal-door.ts'
@@ -38,7 +39,10 @@ export function createGateway(parts: GatewayParts): Gateway {
   const secure = publicUrl?.protocol === 'https:'
   const cookie = new SessionCookie({ secure, port: parts.port })
   const identified = { backend, cookie, trustProxy: parts.trustProxy }
-  const terminals = new TerminalDoor(backend, site)
+  const doors: Record<string, TerminalDoor | SubscriptionDoor> = {
+    [terminalPath]: new TerminalDoor(backend, site),
+    [subscriptionPath]: new SubscriptionDoor(identified, site),
+  }
   const routes = routesOf(identified, trpcHandler(identified))
 
   const server = createServer((request, response) => {
@@ -57,11 +61,11 @@ export function createGateway(parts: GatewayParts): Gateway {
     await (route ? route(request, response, url) : panel.handle(request, response))
   }
   server.on('upgrade', (request, socket, head) => {
-    if (request.url?.split('?')[0] === terminalPath) terminals.upgrade(request, socket, head)
-    else panel.upgrade(request, socket, head)
+    const door = doors[request.url?.split('?')[0] ?? ''] ?? panel
+    door.upgrade(request, socket, head)
   })
   limitRequests(server)
-  return { server, stop: () => stop(server, terminals) }
+  return { server, stop: () => stop(server, Object.values(doors)) }
 }
 
 const uploadPath = '/upload/image'
@@ -112,8 +116,8 @@ function requireJson({ method, headers }: IncomingMessage): void {
 
 const stopMs = 3_000
 
-async function stop(server: Server, terminals: TerminalDoor): Promise<void> {
-  terminals.close()
+async function stop(server: Server, doors: { close(): void }[]): Promise<void> {
+  for (const door of doors) door.close()
   const closed = new Promise((resolve) => server.close(resolve))
   server.closeIdleConnections()
   // Subscriptions never end by themselves.

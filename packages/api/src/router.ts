@@ -56,7 +56,8 @@ import { mutation, query, resumable, router, subscription } from './trpc.ts'
 
 /**
  * Everything the browser can ask for, under `/trpc`. Queries and mutations go in streamed batches (`httpBatchStreamLink`),
- * `auth.*` each by itself (`httpLink`: they set the cookie), subscriptions as server-sent events (`httpSubscriptionLink`).
+ * `auth.*` each by itself (`httpLink`: they set the cookie), subscriptions over one WebSocket per tab, `/ws/trpc` (`wsLink`).
+ * They are there as server-sent events too, but browsers keep at most six connections to a host, over all tabs.
  * Every error has `data.gantry`, a `WireError`.
  */
 export const appRouter = router({

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { GantryError } from '@gantry/contracts'
 
 /** Who the gateway is to browsers. */
@@ -48,4 +49,17 @@ export function requireNotCrossSite({ headers }: IncomingMessage): void {
 function ownOrigins(host: string | undefined, { publicUrl }: Site): string[] {
   const origins = publicUrl ? [publicUrl.origin] : []
   return host ? [...origins, `http://${host}`] : origins
+}
+
+/** Answers 403 to a WebSocket that is not from our own pages, which its cookie alone would not tell. True when it did. */
+export function refuseUpgrade(request: IncomingMessage, socket: Duplex, site: Site): boolean {
+  try {
+    requireKnownHost(request, site)
+    requireOwnOrigin(request, site)
+    return false
+  } catch (error) {
+    if (!(error instanceof GantryError)) throw error
+    socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    return true
+  }
 }

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import { GantryError, terminalFrameBytes } from '@gantry/contracts'
 import type { Backend } from '@gantry/core'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { type Site, requireKnownHost, requireOwnOrigin } from '../http/origin.ts'
+import { type Site, refuseUpgrade } from '../http/origin.ts'
 import { refuseTerminal, serveTerminal } from './serve-terminal.ts'
 
 export const terminalPath = '/ws/terminal'
@@ -22,13 +22,7 @@ export class TerminalDoor {
   }
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    try {
-      requireKnownHost(request, this.#site)
-      requireOwnOrigin(request, this.#site)
-    } catch {
-      socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
-      return
-    }
+    if (refuseUpgrade(request, socket, this.#site)) return
     this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#accept(request, webSocket))
   }
 
