@@ -432,8 +432,26 @@ static int poll_timeout(const struct watch *watch)
 	return watch->busy ? IDLE_MS : -1;
 }
 
+/*
+ * The program's text is mapped from the sealed copy that launcher and monitors share. What was used to start the process is not
+ * used again: unmapped here, it is counted for nobody, and what the loop needs comes back page by page.
+ */
+static void drop_text(void)
+{
+	extern char __executable_start[], etext[], __init_array_start[];
+	const uintptr_t page = 4096;
+	uintptr_t text_end = (uintptr_t)etext & ~(page - 1);
+	madvise(__executable_start, text_end - (uintptr_t)__executable_start, MADV_DONTNEED);
+	/* Constants follow, up to the pages that start-up wrote to (RELRO), which must stay. */
+	uintptr_t constants = text_end + page;
+	uintptr_t written = ((uintptr_t)__init_array_start & ~(page - 1)) - page;
+	if (written > constants)
+		madvise((void *)constants, written - constants, MADV_DONTNEED);
+}
+
 static void go_idle(struct watch *watch)
 {
+	drop_text();
 	madvise(watch->chunk, CHUNK, MADV_DONTNEED);
 	log_idle(&watch->log);
 	watch->busy = false;
@@ -516,6 +534,7 @@ void monitor_watch(struct monitor *monitor)
 {
 	static struct watch watch;
 	watch_init(&watch, monitor);
+	watch.busy = true; /* it was, starting: give all that back once nothing happens */
 	while (!finished(&watch))
 		turn(&watch);
 	monitor_discard(monitor);

@@ -144,6 +144,12 @@ static int join_prepare(struct start *start, struct planned *planned)
 	return (planned->fd = open_ns(start, planned->args[0])) < 0 ? -1 : 0;
 }
 
+static int pidns_join_prepare(struct start *start, struct planned *planned)
+{
+	start->joins_pid_ns = true;
+	return join_prepare(start, planned);
+}
+
 static int join_enter(struct start *start, struct planned *planned)
 {
 	if (setns(planned->fd, 0) < 0)
@@ -198,7 +204,7 @@ const struct start_op namespace_ops[] = {
 	{.name = "netns.host", .min_args = 0, .prepare = nothing},
 	{.name = "mntns.new", .min_args = 0, .prepare = mntns_new},
 	{.name = "pidns.new", .min_args = 0, .prepare = pidns_new},
-	{.name = "pidns.join", .min_args = 1, .prepare = join_prepare, .enter = join_enter},
+	{.name = "pidns.join", .min_args = 1, .prepare = pidns_join_prepare, .enter = join_enter},
 	{.name = "ipcns.new", .min_args = 0, .prepare = ipcns_new},
 	{.name = "ipcns.join", .min_args = 1, .prepare = join_prepare, .enter = join_enter},
 	{.name = "ipcns.host", .min_args = 0, .prepare = nothing},

@@ -176,7 +176,7 @@ static int host_clone(struct start *start, struct planned *planned, const char *
 
 static int proc_prepare(struct start *start, struct planned *planned)
 {
-	if (start->user_ns < 0 || (start->new_flags & CLONE_NEWPID))
+	if (start->user_ns < 0 || (start->new_flags & CLONE_NEWPID) || start->joins_pid_ns)
 		return 0;
 	return host_clone(start, planned, "/proc", AT_RECURSIVE);
 }

@@ -6,10 +6,16 @@
  *   arch NAME                         besides the native one, whose rules are the same
  *   rule ACTION ERRNO SYSCALL [INDEX OP VALUE VALUE2]…      OP: NE LT LE EQ GE GT MASKED_EQ
  *
+ *   no-socketcall                     i386's socketcall is refused (EPERM), see below
+ *
  * Names that an architecture does not have are left out. Exit status 0, 1 (libseccomp refused), 2 (malformed input).
  */
 #include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +123,26 @@ static void add_arch(scmp_filter_ctx filter, const char *name)
 		refused(name, failed);
 }
 
+/*
+ * socketcall(2) takes its arguments from memory, where a filter cannot look. libseccomp allows its forms together with the calls
+ * they stand for, `socket` too whatever conditions that has: AF_VSOCK would be one int $0x80 away. So this goes before its program.
+ */
+static void refuse_socketcall(void)
+{
+#if defined(__x86_64__)
+	const unsigned int i386_socketcall = 102;
+	struct sock_filter guard[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_I386, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, i386_socketcall, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+	};
+	if (write(STDOUT_FILENO, guard, sizeof(guard)) != (ssize_t)sizeof(guard))
+		refused("write", -errno);
+#endif
+}
+
 int main(void)
 {
 	char line[4096];
@@ -139,6 +165,8 @@ int main(void)
 			add_arch(filter, need(&rest, "arch without name"));
 		} else if (strcmp(verb, "rule") == 0) {
 			add_rule(filter, default_action, rest);
+		} else if (strcmp(verb, "no-socketcall") == 0) {
+			refuse_socketcall();
 		} else {
 			malformed("unknown word");
 		}

@@ -374,7 +374,7 @@ _Noreturn void monitor_run(struct request *request, uint64_t received_us)
 {
 	static struct monitor monitor = {.listener = -1, .ring = -1, .log = -1, .in = -1, .out = -1, .err = -1, .pidfd = -1};
 	static struct start start = {
-		.user_ns = -1, .net_ns = -1, .pid_ns = -1, .ipc_ns = -1, .enter_pidfd = -1, .root = -1, .proc = -1, .dev = -1, .devpts = -1,
+		.user_ns = -1, .net_ns = -1, .enter_pidfd = -1, .root = -1, .proc = -1, .dev = -1, .devpts = -1,
 		.empty_dir = -1, .child_stdin = -1, .child_stdout = -1, .child_stderr = -1, .tty_slave = -1, .pty_socket = {-1, -1}, .sync = {-1, -1},
 	};
 	leave_agent();

@@ -92,8 +92,7 @@ struct start {
 	long long id_base; /* host id of the user namespace's root */
 	int net_ns;
 	bool has_net_ns;
-	int pid_ns;
-	int ipc_ns;
+	bool joins_pid_ns;
 	unsigned long new_flags;
 	bool new_cgroup_ns;
 	pid_t enter_pid; /* exec: the container's init */

@@ -67,6 +67,11 @@ export class Laboratory {
     this.waiting.get(exit.key)?.(exit)
   }
 
+  private remember(key: string, started: Started): void {
+    // The exit of a short command may have been told before its start.
+    if (!this.exits.has(key)) this.running.set(key, started.monitorPid)
+  }
+
   exitOf(key: string): Promise<ProcessExit> {
     const exit = this.exits.get(key)
     return exit ? Promise.resolve(exit) : new Promise((resolve) => this.waiting.set(key, resolve))
@@ -105,7 +110,7 @@ export class Laboratory {
     const full = { image: 'test', ...spec }
     const input = await this.input(full, change)
     const started = await this.kernel.start(planStart(input))
-    this.running.set(input.containerId, started.monitorPid)
+    this.remember(input.containerId, started)
     return {
       id: input.containerId,
       monitorDir: input.monitorDir,
@@ -125,7 +130,7 @@ export class Laboratory {
     spec: Omit<ContainerSpecInput, 'image'> = {},
     change: Partial<StartInput> = {},
   ): Promise<{ text: string; exit: ProcessExit }> {
-    const container = await this.start({ command: ['sh', '-c', line], ...spec }, change)
+    const container = await this.start({ command: ['sh', '-c', `exec 2>&1; ${line}`], ...spec }, change)
     const exit = await container.ended
     return { text: container.log(), exit }
   }
@@ -151,7 +156,7 @@ export class Laboratory {
       ...change,
     })
     const started = await this.kernel.start(plan)
-    this.running.set(execId, started.monitorPid)
+    this.remember(execId, started)
     return { execId, monitorDir, started, ended: this.exitOf(execId) }
   }
 

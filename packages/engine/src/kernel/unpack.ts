@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { promisify } from 'node:util'
 import { GantryError } from '@gantry/contracts'
+import { widenPipe } from './socket-buffer.ts'
 
 /** Bounds of one tar stream; what exceeds them is refused while it is being read. */
 export interface UnpackLimits {
@@ -116,6 +117,7 @@ async function splitArchive(
   }
   const stdin = child.stdin
   if (!stdin) throw new GantryError('internal', 'gantry-unpack has no standard input')
+  widenPipe(stdin, 4 * 1024 * 1024)
   const outcome = run(child, { signal: job.stream.signal, onReport })
   // When the child refuses the archive it is of no use to wait for the rest of it.
   const refused = outcome.then(

@@ -42,6 +42,8 @@ function parseProfile(text: string): SeccompProfile {
 function resolve(profile: SeccompProfile, host: SeccompHost): string {
   const lines = [`default ${action(profile.defaultAction)} ${profile.defaultErrnoRet ?? 1}`]
   for (const arch of subArchitectures(profile, host.arch)) lines.push(`arch ${arch}`)
+  const allowsSocketcall = profile.defaultAction === 'SCMP_ACT_ALLOW' || profile.syscalls.some((rule) => rule.names?.includes('socketcall'))
+  if (!allowsSocketcall) lines.push('no-socketcall')
   for (const rule of profile.syscalls) if (applies(rule, host)) lines.push(...ruleLines(rule))
   return `${lines.join('\n')}\n`
 }
