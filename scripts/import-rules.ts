@@ -20,6 +20,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
 export const kernelModules = ['koffi', 'node-pty', 'node:child_process', 'child_process']
 const kernelUsers = [
   'packages/engine/src/kernel/',
+  'packages/engine/src/network/lab/',
   'packages/agent/src/testing/',
   'e2e/',
   'bench/',
@@ -38,7 +39,7 @@ const onlyIn: readonly (readonly [pattern: RegExp, folders: readonly string[]])[
 /** Why `file` (path from the root of the repository) must not import `module`; null when it may. */
 export function refuse(file: string, module: string): string | null {
   const folder = Object.keys(mayImport).find((name) => file.startsWith(`${name}/`))
-  const isTest = /\.test\.tsx?$/.test(file)
+  const isTest = /\.test\.tsx?$|\/(testing|lab)\//.test(file)
   if (module.startsWith('@gantry/')) {
     const allowed = folder === undefined ? [] : (mayImport[folder] ?? [])
     const fits = allowed.some(

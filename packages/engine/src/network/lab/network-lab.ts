@@ -176,7 +176,7 @@ export class NetworkLab {
       .flatMap((line) => new RegExp(`\\bg[bv]${this.instanceId}[0-9a-f]+`).exec(line)?.[0] ?? [])
     const { output } = await this.run(null, ['nft', '-j', 'list', 'ruleset'])
     const objects = (JSON.parse(output) as { nftables: Record<string, { table?: string; name?: string; elem?: unknown[] }>[] }).nftables
-    const sets = objects.flatMap((object) => object['set'] ?? object['map'] ?? [])
+    const sets = objects.flatMap((object) => object.set ?? object.map ?? [])
     const elements = sets
       .filter(({ table, name }) => table === `gantry_${this.instanceId}` && name !== 'chatter')
       .flatMap(({ name, elem }) => (elem ?? []).map((each) => `${name} ${JSON.stringify(each)}`))
