@@ -2,7 +2,7 @@ import type { Op, Resources } from '@gantry/contracts'
 import { describe, expect, test } from 'vitest'
 import { ioWeight } from './blkio.ts'
 import { cpuWeight } from './cpu.ts'
-import { mountTables, type TreeFixture, treeFixture } from './fixture.ts'
+import { mountTables, type TreeFixture, treeFixture } from './testing/tree-fixture.ts'
 
 const MiB = 1024 * 1024
 const group = { projectId: 'p1', containerId: 'c1' }

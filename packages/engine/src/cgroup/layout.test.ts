@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { mountTables } from './fixture.ts'
+import { mountTables } from './testing/tree-fixture.ts'
 import { type Layout, readLayout } from './layout.ts'
 
 let root: string

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Resources } from '@gantry/contracts'
 import { describe, expect, test } from 'vitest'
 import type { CgroupRef } from '../ports.ts'
-import { type CgroupLab, cgroupLab, until } from './lab.ts'
+import { type CgroupLab, cgroupLab, until } from './testing/cgroup-lab.ts'
 import { readLayout } from './layout.ts'
 import { parseNumberList } from './number-list.ts'
 

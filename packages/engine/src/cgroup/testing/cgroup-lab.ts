@@ -5,10 +5,10 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Resources } from '@gantry/contracts'
-import { createLauncher } from '../kernel/launcher.ts'
-import type { CgroupRef, DeviceRule } from '../ports.ts'
-import { createCgroups, type GroupTree } from './cgroups.ts'
-import { readLayout } from './layout.ts'
+import { createLauncher } from '../../kernel/launcher.ts'
+import type { CgroupRef, DeviceRule } from '../../ports.ts'
+import { createCgroups, type GroupTree } from '../cgroups.ts'
+import { readLayout } from '../layout.ts'
 
 /** A process in a group. */
 export interface Member {
@@ -31,7 +31,7 @@ export interface CgroupLab extends AsyncDisposable {
   ops: (ops: Parameters<ReturnType<typeof createLauncher>['ops']>[0]) => Promise<string[]>
 }
 
-const nativeDir = join(import.meta.dirname, '../../../../native/build')
+const nativeDir = join(import.meta.dirname, '../../../../../native/build')
 /** Writes 0, "myself", into every file named before `--`, then becomes the shell script behind it. */
 const ENTER = 'while [ "$1" != -- ]; do echo 0 > "$1" || exit 99; shift; done; exec sh -c "$2"'
 

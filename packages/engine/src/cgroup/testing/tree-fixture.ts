@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { GantryError, type Op } from '@gantry/contracts'
-import { type CgroupsOptions, createCgroups, type GroupTree } from './cgroups.ts'
-import { createHostFacts, type HostFacts } from './host-facts.ts'
+import { type CgroupsOptions, createCgroups, type GroupTree } from '../cgroups.ts'
+import { createHostFacts, type HostFacts } from '../host-facts.ts'
 
 /**
  * A cgroup tree on plain folders, for tests of what is written where. `{root}` in the mount table stands for the folder.
