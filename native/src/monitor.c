@@ -373,7 +373,7 @@ static void handle_exit(struct watch *watch)
 		return;
 	watch->exited = true;
 	/* What the process wrote before its end is in the pipes; what its children still write is not waited for. */
-	if (watch->hold_until_us)
+	if (watch->hold_until_us && watch->ring.framed)
 		ring_open_memory(&watch->ring);
 	for (int rounds = 0; rounds < 64 && read_output(watch, &monitor->out, LOG_STDOUT); rounds++)
 		;
@@ -393,8 +393,8 @@ static bool finished(struct watch *watch)
 {
 	if (!watch->exited || watch->event_pending)
 		return false;
-	if (watch->hold_until_us && now_us() < watch->hold_until_us && watch->ring.head != watch->ring.tail)
-		return false;
+	if (watch->hold_until_us && now_us() < watch->hold_until_us)
+		return false; /* the viewer that was announced wants at least the exit code */
 	for (int i = 0; i < MAX_VIEWERS; i++) {
 		const struct viewer *viewer = &watch->viewers[i];
 		if (viewer->fd >= 0 && !viewer->told_exit && (viewer->attached || viewer->asked_status || viewer->header_used > 0))
@@ -520,7 +520,7 @@ static void watch_init(struct watch *watch, struct monitor *monitor)
 		_exit(1);
 	for (int i = 0; i < MAX_VIEWERS; i++)
 		watch->viewers[i].fd = -1;
-	if (monitor->hold_ms && !monitor->tty)
+	if (monitor->hold_ms)
 		watch->hold_until_us = now_us() + (uint64_t)monitor->hold_ms * 1000;
 	set_nonblocking(monitor->in);
 	set_nonblocking(monitor->out);

@@ -110,6 +110,8 @@ static scmp_filter_ctx make_filter(uint32_t default_action)
 	scmp_filter_ctx filter = seccomp_init(default_action);
 	if (!filter)
 		refused("make a filter", -ENOMEM);
+	/* Modes of the processor that no `arch` names (x32) look like a kernel without them, instead of killing the process. */
+	seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
 	/* A binary tree instead of a list: libseccomp 2.5. Older ones say EINVAL and make a list. */
 	seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	return filter;

@@ -19,6 +19,14 @@ describe('an exec', () => {
     expect(exit).toMatchObject({ exitCode: 12, oomKilled: false })
   })
 
+  it('that says nothing still waits for its viewer to tell the end', async () => {
+    const exec = await lab.exec(container, { command: ['true'] })
+    await exec.ended
+    const channel = await lab.kernel.attach(exec.monitorDir, { stdin: false, stdout: true, stderr: true, from: 0 })
+    expect(await collect(channel.output)).toBe('')
+    expect(await channel.exit).toMatchObject({ exitCode: 0 })
+  })
+
   it('is in all namespaces of the container', async () => {
     const { stdout } = await lab.execOutput(container, {
       command: sh('for n in cgroup ipc mnt net pid user uts; do readlink /proc/self/ns/$n; done; hostname'),

@@ -3,7 +3,7 @@
  *
  * Deny by default (EPERM). Allowed is what programs need and what acts on nothing but the caller's own objects; what can change
  * the machine is allowed only with the capability that the kernel asks for anyway; what has been a way out of containers, or is
- * obsolete, is never allowed. i386 and x32 numbers are filtered by the same rules.
+ * obsolete, is never allowed. i386 numbers are filtered by the same rules; x32 is not there (ENOSYS).
  */
 export interface SeccompRule {
   readonly names: readonly string[]
@@ -92,7 +92,7 @@ export const defaultProfile: SeccompProfile = {
   defaultAction: 'SCMP_ACT_ERRNO',
   defaultErrnoRet: 1,
   archMap: [
-    { architecture: 'SCMP_ARCH_X86_64', subArchitectures: ['SCMP_ARCH_X86', 'SCMP_ARCH_X32'] },
+    { architecture: 'SCMP_ARCH_X86_64', subArchitectures: ['SCMP_ARCH_X86'] },
     { architecture: 'SCMP_ARCH_AARCH64', subArchitectures: ['SCMP_ARCH_ARM'] },
   ],
   syscalls: [
