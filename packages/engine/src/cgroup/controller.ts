@@ -28,6 +28,11 @@ export class Writes {
     this.ops.push(['write', path, String(value)])
   }
 
+  /** For files that only some kernels have. */
+  writeIfThere(path: string, value: string | number): void {
+    this.ops.push(['write?', path, String(value)])
+  }
+
   warn(text: string): void {
     if (!this.warnings.includes(text)) this.warnings.push(text)
   }

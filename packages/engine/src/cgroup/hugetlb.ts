@@ -5,16 +5,23 @@ import type { Change, Controller } from './controller.ts'
 export const hugetlb: Controller = {
   name: 'hugetlb',
   v1: (change) => limit(change, 'limit_in_bytes', '-1'),
-  v2: (change) => limit(change, 'max', 'max'),
+  v2: (change) => {
+    handDown(change)
+    limit(change, 'max', 'max')
+  },
 }
 
-function limit({ dir, ancestors, before, after, facts, writes }: Change, file: string, none: string): void {
-  const sizes = new Set([...Object.keys(before.hugetlb), ...Object.keys(after.hugetlb)])
-  for (const size of sizes) {
+/** On v2 a group has the files once every group above it hands the controller down. */
+function handDown({ mount, ancestors, after, writes }: Change): void {
+  if (Object.keys(after.hugetlb).length === 0) return
+  for (const group of [mount, ...ancestors.toReversed()]) writes.write(join(group, 'cgroup.subtree_control'), '+hugetlb')
+}
+
+function limit({ dir, before, after, writes }: Change, file: string, none: string): void {
+  for (const size of new Set([...Object.keys(before.hugetlb), ...Object.keys(after.hugetlb)])) {
     if (before.hugetlb[size] === after.hugetlb[size]) continue
     const value = after.hugetlb[size] ?? none
     writes.write(join(dir, `hugetlb.${size}.${file}`), value)
-    const reservation = `hugetlb.${size}.rsvd.${file}`
-    if (facts.exists(join(ancestors[0] ?? dir, reservation))) writes.write(join(dir, reservation), value)
+    writes.writeIfThere(join(dir, `hugetlb.${size}.rsvd.${file}`), value)
   }
 }

@@ -32,7 +32,7 @@ test('hybrid: controllers where they are mounted, whatever folders lie about', (
     hugetlb: 'v2 /unified',
   })
   expect(layout.hierarchies).toHaveLength(9)
-  expect(layout.unified?.enable).toEqual(['hugetlb'])
+  expect(layout.unified?.enable).toEqual([])
 })
 
 test('v1: shared hierarchies count once, a second mount of the same not at all', () => {
@@ -50,9 +50,8 @@ test('v2: one hierarchy; devices, freezer and accounting belong to it', () => {
   expect(Object.keys(layout.where).sort()).toEqual(
     ['blkio', 'cpu', 'cpuacct', 'cpuset', 'devices', 'freezer', 'hugetlb', 'memory', 'pids'].sort(),
   )
-  expect(layout.unified?.enable).toEqual(['cpu', 'cpuset', 'memory', 'io', 'pids', 'hugetlb'].sort((a, b) => order(a) - order(b)))
+  expect(layout.unified?.enable).toEqual(['cpu', 'cpuset', 'memory', 'io', 'pids'])
 })
-const order = (name: string) => ['cpu', 'cpuset', 'memory', 'io', 'pids', 'hugetlb'].indexOf(name)
 
 test('the named hierarchy of systemd is entered only by an agent that is filed under a service there', () => {
   const mounts = (self: string) => layoutOf(mountTables.hybrid, self).hierarchies.map(({ mount }) => mount.slice(root.length))

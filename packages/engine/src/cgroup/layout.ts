@@ -10,7 +10,7 @@ export interface Hierarchy {
   readonly mount: string
   readonly version: 1 | 2
   readonly controllers: readonly ControllerName[]
-  /** v2: names for cgroup.subtree_control, the kernel's own words. */
+  /** v2: what every group hands down, in the kernel's words, for cgroup.subtree_control. */
   readonly enable: readonly string[]
 }
 
@@ -79,7 +79,8 @@ function unifiedHierarchy(mount: string, taken: Readonly<Partial<Record<Controll
     if (taken[name]) return false
     return kernelName === undefined || present.includes(kernelName)
   })
-  const enable = controllers.flatMap((name) => kernelNames[name] ?? [])
+  // Huge pages are enabled for those who limit them (hugetlb.ts): nearly nobody, and each group with them costs memory.
+  const enable = controllers.filter((name) => name !== 'hugetlb').flatMap((name) => kernelNames[name] ?? [])
   return { mount, version: 2, controllers, enable }
 }
 
