@@ -6,7 +6,8 @@ export interface CpuMeter {
   add(pid: number): void
   /** Milliseconds so far. */
   readMs(): number
-  remove(): void
+  /** Waits until what was in it has ended. */
+  remove(): Promise<void>
 }
 
 const v1 = '/sys/fs/cgroup/cpuacct'
@@ -28,8 +29,15 @@ export function cpuMeter(name: string): CpuMeter {
   return {
     add: (pid) => writeFileSync(join(folder, 'cgroup.procs'), String(pid)),
     readMs: () => groupCpuMs(name),
-    remove: () => {
-      if (existsSync(folder)) rmdirSync(folder)
+    async remove() {
+      while (existsSync(folder)) {
+        try {
+          rmdirSync(folder)
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error
+          await new Promise((resolve) => setTimeout(resolve, 20))
+        }
+      }
     },
   }
 }

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createAgentClient } from '@gantry/agent-rpc/client'
 import { type AgentClient, type ContainerSpecInput, hostAdminPolicy } from '@gantry/contracts'
-import { type CpuMeter, cpuMeter, groupCpuMs } from './cpu-time.ts'
+import { cpuMeter, groupCpuMs } from './cpu-time.ts'
 
 export const repository = join(import.meta.dirname, '..', '..')
 export const projectId = 'default'
@@ -50,15 +50,10 @@ export async function startInstance(dataParent = '/var/lib'): Promise<Instance> 
       for (const { id } of await agent.call('container.list', {})) await remove(id)
       agent.close()
       await ended(child)
-      removeFolders(dataDir, runDir, meter)
+      await meter.remove()
+      for (const folder of [dataDir, runDir]) rmSync(folder, { recursive: true, force: true })
     },
   }
-}
-
-function removeFolders(dataDir: string, runDir: string, meter: CpuMeter): void {
-  rmSync(dataDir, { recursive: true, force: true })
-  rmSync(runDir, { recursive: true, force: true })
-  meter.remove()
 }
 
 async function untilAnswers(agent: AgentClient, child: ChildProcess): Promise<void> {

@@ -16,7 +16,7 @@ export interface Peers {
   /** The same for `true` in a running container; null when the peer has no such thing here. */
   exec(name: string): Promise<number | null>
   cpuMs(): number
-  close(): void
+  close(): Promise<void>
 }
 
 export function findPeers(): Peers {
@@ -42,10 +42,10 @@ export function findPeers(): Peers {
       return shell.run(`${name} exec ${id} true`)
     },
     cpuMs: () => meter.readMs(),
-    close() {
+    async close() {
       for (const name of running) spawnSync(name, ['delete', '-f', `bench-exec-${process.pid}`])
       shell.close()
-      meter.remove()
+      await meter.remove()
       rmSync(folder, { recursive: true, force: true })
     },
   }

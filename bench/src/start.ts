@@ -62,7 +62,7 @@ export const start: Benchmark = {
       const subjects = await takeTurns({ gantry, ...peerSubjects(peers, (name) => peers.start(name)) }, rounds)
       return { name: 'start', unit: 'ms', better: 'lower', subjects }
     } finally {
-      peers.close()
+      await peers.close()
       await instance.close()
     }
   },
@@ -88,7 +88,7 @@ export const exec: Benchmark = {
       const subjects = await takeTurns({ gantry, ...peerSubjects(peers, (name) => peers.exec(name)) }, rounds)
       return { name: 'exec', unit: 'ms', better: 'lower', subjects }
     } finally {
-      peers.close()
+      await peers.close()
       await instance.close()
     }
   },
