@@ -240,6 +240,21 @@ describe('exec', () => {
     await agent.remove(id, { force: true })
   })
 
+  test('a terminal that ends at once loses nothing of its output', async () => {
+    const id = await agent.run(sleeper)
+    for (let i = 0; i < 10; i++) {
+      const spec = { command: ['echo', `round ${i}`], tty: true }
+      const { id: execId } = await client.call('exec.create', { projectId, container: id, spec })
+      const { channel, result } = client.duplex('exec.start', { projectId, id: execId })
+      const chunks: Uint8Array[] = []
+      for await (const bytes of channel.incoming) chunks.push(bytes)
+      expect(Buffer.concat(chunks).toString()).toBe(`round ${i}\r\n`)
+      expect(await result).toEqual({ exitCode: 0 })
+    }
+    expect((await client.call('exec.list', { projectId, container: id })).map((exec) => exec.exitCode)).toEqual(Array(10).fill(0))
+    await agent.remove(id, { force: true })
+  })
+
   test('a deadline kills the process', async () => {
     const id = await agent.run(sleeper)
     const late = client.call('exec.run', { projectId, container: id, spec: { command: ['sleep', '1001'] }, timeoutMs: 50 })
@@ -368,6 +383,35 @@ describe('isolation of projects', () => {
       client.call('container.create', { projectId: 'other', spec: { image: 'busybox' }, policy: hostAdminPolicy }),
     ).rejects.toMatchObject({ code: 'not_found' })
   })
+})
+
+test('health follows the probe, and each change is an event', async () => {
+  const actions: string[] = []
+  const abort = new AbortController()
+  const reading = (async () => {
+    for await (const event of client.stream('system.events', { projectId }, { signal: abort.signal })) {
+      if (event.action.startsWith('health_status')) actions.push(event.action)
+    }
+  })().catch(() => {})
+  const healthcheck = { test: ['CMD', 'test', '-e', '/well'], intervalMs: 50, timeoutMs: 5000, retries: 2 }
+  const id = await agent.run({ ...sleeper, healthcheck })
+  await expect.poll(async () => (await agent.inspect(id)).state.health?.status).toBe('unhealthy')
+  await agent.exec(id, ['touch', '/well'])
+  await expect.poll(async () => (await agent.inspect(id)).state.health?.status).toBe('healthy')
+  await expect.poll(() => actions).toEqual(['health_status: unhealthy', 'health_status: healthy'])
+  expect((await agent.inspect(id)).state.health?.log.at(-1)).toMatchObject({ exitCode: 0 })
+  await agent.remove(id, { force: true })
+  abort.abort()
+  await reading
+})
+
+test('a plan shows what a start would do, and makes nothing', async () => {
+  const spec = { image: 'busybox', command: ['echo', 'hi'], mounts: [{ type: 'volume' as const, target: '/data' }] }
+  const { ops } = await client.call('container.plan', { projectId, spec })
+  expect(ops.at(-1)).toEqual(['exec', 'echo', 'hi'])
+  expect(ops.map(([name]) => name)).toEqual(expect.arrayContaining(['overlay', 'proc', 'pivot', 'seccomp', 'user']))
+  expect(await client.call('container.list', { projectId })).toEqual([])
+  expect(await client.call('volume.list', { projectId })).toEqual([])
 })
 
 test('events come in order, with docker attributes', async () => {

@@ -19,6 +19,7 @@ import { createLauncher } from './kernel/launcher.ts'
 import { rootCapabilities } from './kernel/proc.ts'
 import { SeccompCache } from './kernel/seccomp.ts'
 import { signalProcess } from './kernel/signal.ts'
+import { openTerminal } from './kernel/terminal.ts'
 import { createUnpacker } from './kernel/unpack.ts'
 import { Background } from './lib/background.ts'
 import { KeyedLock } from './lib/keyed-lock.ts'
@@ -65,6 +66,7 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
     background: new Background((what, error) => config.log('error', `${what} failed`, { error: String(error) })),
     idBase: (projectId) => projects.get(projectId).idBase,
     seccompFile: (spec) => seccomp.fileFor(spec),
+    openTerminal: (monitorDir, options) => openTerminal({ nativeDir: config.nativeDir, monitorDir, ...options }),
     hostCapabilities: rootCapabilities(),
     signal: signalProcess,
   }

@@ -2,6 +2,7 @@ import type { ContainerSpec, EngineEvent } from '@gantry/contracts'
 import type { ExecStore } from '../exec/exec.ts'
 import type { GroupTree } from '../cgroup/cgroups.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import type { Terminal } from '../kernel/terminal.ts'
 import type { Background } from '../lib/background.ts'
 import type { KeyedLock } from '../lib/keyed-lock.ts'
 import type { NetworkEngine } from '../network/network-engine.ts'
@@ -31,6 +32,8 @@ export interface Parts {
   readonly idBase: (projectId: string) => number
   /** File with the compiled filter; null runs unconfined. Throws `invalid_input` for a profile that cannot be compiled. */
   readonly seccompFile: (spec: ContainerSpec) => Promise<string | null>
+  /** A terminal on a monitor, for one viewer. Rejects with `not_found` when the monitor has gone. */
+  readonly openTerminal: (monitorDir: string, options: { from: number; columns: number; rows: number }) => Promise<Terminal>
   readonly hostCapabilities: readonly string[]
   /** Sends a signal to exactly this process; false when it is gone. */
   readonly signal: (process: { pid: number; startTicks: number }, signal: number) => boolean

@@ -1,9 +1,9 @@
 import { type ByteChannel, GantryError } from '@gantry/contracts'
 import { monitorDir, type Parts } from '../container/parts.ts'
 import type { AttachChannel } from '../kernel/kernel.ts'
-import type { Exec } from './exec.ts'
+import type { Exec, Viewer } from './exec.ts'
 import { forgetFiles, startExec } from './start-exec.ts'
-import { view } from './view.ts'
+import { view, viewTerminal } from './view.ts'
 
 export interface Size {
   readonly columns?: number
@@ -34,7 +34,7 @@ export async function runAttached(
 
 /**
  * `exec.attach`: shows a persistent session from byte `from` of its output, starting it when it has not run yet. The first 8 bytes
- * sent tell the offset of the byte that follows.
+ * sent tell the offset of the byte that follows. Each viewer has a terminal of its own on the host.
  */
 export async function attachSession(
   parts: Parts,
@@ -45,17 +45,18 @@ export async function attachSession(
 ): Promise<{ exitCode: number }> {
   if (!exec.spec.tty) throw new GantryError('wrong_state', `exec ${exec.id.slice(0, 12)} has no terminal to attach to`)
   if (!exec.claimed) await startExec(parts, exec, { viewer: true, columns: request.columns, rows: request.rows })
-  const attached = exec.exit ? undefined : await openViewer(parts, exec, { stdin: true, ...request })
-  if (!attached) {
+  const terminal = exec.exit ? undefined : await look(exec, parts, () => parts.openTerminal(monitorDir(parts.config, exec.id), request))
+  if (!terminal) {
     await channel.write(offsetHeader(request.from))
     return { exitCode: (await exec.wait()).exitCode }
   }
+  exec.viewers.add(terminal)
   try {
-    await channel.write(offsetHeader(attached.startOffset))
-    await view(channel, attached, { tty: true, stdin: true }, signal)
+    await channel.write(offsetHeader(terminal.startOffset))
+    await viewTerminal(channel, terminal, signal)
     return { exitCode: (await exec.wait()).exitCode }
   } finally {
-    closeViewer(parts, exec, attached)
+    closeViewer(parts, exec, terminal)
   }
 }
 
@@ -77,28 +78,30 @@ export async function resizeExec(parts: Parts, exec: Exec, columns: number, rows
   }
 }
 
-/** Undefined when the process has ended and nothing of its output is left to see. */
-export async function openViewer(
-  parts: Parts,
-  exec: Exec,
-  options: { stdin: boolean; from: number; columns?: number; rows?: number },
-): Promise<AttachChannel | undefined> {
+/** A viewer by pipe. Undefined when the process has ended and nothing of its output is left to see. */
+export async function openViewer(parts: Parts, exec: Exec, options: { stdin: boolean; from: number }): Promise<AttachChannel | undefined> {
+  const open = () => parts.kernel.attach(monitorDir(parts.config, exec.id), { stdout: true, stderr: true, ...options })
+  const attached = await look(exec, parts, open)
+  if (attached) exec.viewers.add(attached)
+  return attached
+}
+
+/** Undefined when the monitor has gone, which it does after it has told of the end. */
+async function look<T>(exec: Exec, parts: Parts, open: () => Promise<T>): Promise<T | undefined> {
   try {
-    const attached = await parts.kernel.attach(monitorDir(parts.config, exec.id), { stdout: true, stderr: true, ...options })
-    exec.viewers.add(attached)
-    return attached
+    return await open()
   } catch (error) {
     if (!(error instanceof GantryError && error.code === 'not_found')) throw error
     await exec.wait()
+    forgetFiles(parts, exec)
     return undefined
   } finally {
     exec.viewerComing = false
-    if (exec.exit && exec.viewers.size === 0) forgetFiles(parts, exec)
   }
 }
 
-export function closeViewer(parts: Parts, exec: Exec, attached: AttachChannel): void {
-  exec.viewers.delete(attached)
+export function closeViewer(parts: Parts, exec: Exec, viewer: Viewer): void {
+  exec.viewers.delete(viewer)
   if (exec.exit && exec.viewers.size === 0) forgetFiles(parts, exec)
 }
 

@@ -1,6 +1,11 @@
 import { type ExecInspect, type ExecSpec, GantryError } from '@gantry/contracts'
 import type { Container } from '../container/container.ts'
-import type { AttachChannel, ProcessExit, Started } from '../kernel/kernel.ts'
+import type { ProcessExit, Started } from '../kernel/kernel.ts'
+
+/** Somebody who looks at a terminal may set its size. */
+export interface Viewer {
+  resize(columns: number, rows: number): void
+}
 
 /** One process that was asked for inside a running container, from its creation until it is forgotten. */
 export class Exec {
@@ -15,7 +20,7 @@ export class Exec {
   /** The caller that started it is about to attach: the monitor's folder is not removed under it. */
   viewerComing = false
   /** Open viewers, by which the terminal is resized. */
-  readonly viewers = new Set<AttachChannel>()
+  readonly viewers = new Set<Viewer>()
   readonly #exitWaiters = new Set<(exit: ProcessExit) => void>()
 
   constructor(id: string, container: Container, spec: ExecSpec) {

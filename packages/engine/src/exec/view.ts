@@ -1,5 +1,6 @@
 import type { ByteChannel } from '@gantry/contracts'
 import type { AttachChannel } from '../kernel/kernel.ts'
+import type { Terminal } from '../kernel/terminal.ts'
 import { stdcopyFrame } from '../lib/stdcopy.ts'
 
 /**
@@ -31,4 +32,23 @@ export async function view(
 async function feed(channel: ByteChannel, attached: AttachChannel): Promise<void> {
   for await (const bytes of channel.incoming) await attached.write(bytes)
   attached.closeStdin()
+}
+
+/** The same for a terminal of its own: bytes pass as they are, and there is no end of input but leaving. */
+export async function viewTerminal(channel: ByteChannel, terminal: Terminal, signal: AbortSignal): Promise<void> {
+  const onAbort = () => terminal.close()
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  const input = (async () => {
+    for await (const bytes of channel.incoming) terminal.write(bytes)
+  })()
+  input.catch(() => {})
+  try {
+    for await (const bytes of terminal.output) await channel.write(bytes)
+    signal.throwIfAborted()
+    channel.end()
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    terminal.close()
+  }
 }
