@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { GantryError, type NetworkInspect, type NetworkSpec, networkSpecSchema } from '@gantry/contracts'
 import { formatSubnet, parseSubnet, type Subnet } from './address.ts'
 import { takeDown } from './bridges.ts'
+import { emit } from './network-events.ts'
 import { completeSpec } from './network-spec.ts'
 import { defaultNetworkName, Network, type NetworkRecord } from './network-record.ts'
 import { publishedPorts } from './port-table.ts'
@@ -89,17 +90,6 @@ export async function removeNetwork({ state, pool }: SandboxMaker, network: Netw
   await pool.drain(network.id)
   await takeDown(state, network)
   emit(state, network, 'destroy')
-}
-
-export function emit(state: NetworkState, network: Network, action: string, attributes: Record<string, string> = {}): void {
-  const { id, record } = network
-  state.dependencies.events.emit({
-    type: 'network',
-    action,
-    id,
-    projectId: record.projectId,
-    attributes: { name: network.name, type: 'bridge', ...attributes },
-  })
 }
 
 export function inspectNetwork(state: NetworkState, network: Network): NetworkInspect {

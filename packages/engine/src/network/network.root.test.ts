@@ -308,6 +308,8 @@ describe('networks of their own', () => {
     expect(counters?.eth1?.rxPackets).toBeGreaterThan(0)
     await lab.stop(both)
     await lab.network.remove('lab', 'left')
+    const told = lab.events.filter(({ attributes }) => attributes.name === 'left').map(({ action }) => action)
+    expect(told).toEqual(['create', 'connect', 'disconnect', 'destroy'])
   })
 })
 

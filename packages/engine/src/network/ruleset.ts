@@ -8,7 +8,8 @@ import type { KernelNames } from './names.ts'
  *   itself. The host's own loopback is served by a listener instead (loopback-proxy.ts): it would need route_localnet.
  * - `across`: what may be forwarded from or to our bridges. Between networks nothing but published ports; from outside nothing but
  *   published ports; internal networks neither way; link-local and cloud metadata addresses never. Where the host sends bridged frames
- *   through here (net.bridge.bridge-nf-call-iptables) `talk` lets those of networks with icc pass.
+ *   through here (net.bridge.bridge-nf-call-iptables) `talk` lets those of networks with icc pass. Segment sizes are cut to what the
+ *   route takes, as many networks swallow the messages that would say so.
  * - `to_host`: containers reach no service of the host but the resolver, on any gateway (it tells askers apart by their address, and
  *   a container keeps its first gateway in resolv.conf when it leaves that network). Their own gateway answers pings.
  * - family bridge, `from_port`: each port sends only with the MAC and addresses it was given; no router advertisements, no answers of
@@ -80,6 +81,7 @@ table inet ${table} {
     oifname ${ours} jump across
   }
   chain across {
+    tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu
     ip daddr 169.254.0.0/16 drop
     ip6 daddr { fd00:ec2::254, fe80::/10 } drop
     ct state vmap { established : accept, related : accept }

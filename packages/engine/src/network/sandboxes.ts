@@ -7,6 +7,7 @@ import { containerResolvConf, formatResolvConf, hostsFile } from './container-fi
 import { elementsOp, forgetFlowsOps } from './elements.ts'
 import { defaultEndpoint, endpointAddresses, endpointGuards, endpointOps, giveBack, reserveEndpoint } from './endpoints.ts'
 import { sandboxOps, sysctlOps } from './links.ts'
+import { emit } from './network-events.ts'
 import { defaultNetworkName, type Network } from './network-record.ts'
 import { portElements, publishedPorts, type PublishTargets } from './port-table.ts'
 import { wantedPorts } from './ports-plan.ts'
@@ -81,6 +82,7 @@ async function bridgedSandbox(maker: SandboxMaker, request: SandboxRequest): Pro
     await state.ops([...(warm ? [] : coldOps(state, request, networks, endpoints, key)), ...sysctls, ...ports])
     announce(state, record)
     state.sandboxes.save(record)
+    for (const network of networks) emit(state, network, 'connect', { container: request.containerId })
     return sandboxOf(state, request, record, key, warnings)
   } catch (error) {
     await releaseSandbox(maker, request.containerId)
@@ -212,6 +214,7 @@ export async function releaseSandbox({ state, pool }: SandboxMaker, containerId:
   if (!active) return
   state.active.delete(containerId)
   const { record, key } = active
+  const wasConnected = state.zone.knows(containerId)
   state.zone.remove(containerId)
   state.sandboxes.remove(containerId)
   if (record.published.length > 0) {
@@ -223,5 +226,9 @@ export async function releaseSandbox({ state, pool }: SandboxMaker, containerId:
   }
   // A warm sandbox whose start failed: perhaps the launcher that held it is not the one that runs now.
   if (record.pid === 0 && key.startsWith('warm-')) state.later('emptying the pool of warm sandboxes', () => pool.drain())
+  for (const { endpoint } of record.endpoints) {
+    const network = state.networks.get(endpoint.networkId)
+    if (network && wasConnected) emit(state, network, 'disconnect', { container: containerId })
+  }
   state.removals.add({ key, endpoints: record.endpoints })
 }

@@ -52,6 +52,10 @@ export class Zone {
     for (const address of entry.addresses) if (this.#byAddress.get(address) === entry) this.#byAddress.delete(address)
   }
 
+  knows(containerId: string): boolean {
+    return this.#byContainer.has(containerId)
+  }
+
   /** Who has this address; null for nobody of ours. */
   asker(address: string): Asker | null {
     const entry = this.#byAddress.get(address)
