@@ -7,9 +7,12 @@ export type Pressure = NonNullable<NonNullable<Stats['pressure']>['cpu']>
 export function parseFlat(text: string | null): Record<string, number> {
   const values: Record<string, number> = {}
   if (!text) return values
-  for (const line of text.split('\n')) {
-    const space = line.indexOf(' ')
-    if (space > 0) values[line.slice(0, space)] = Number(line.slice(space + 1))
+  for (let start = 0; start < text.length; ) {
+    const found = text.indexOf('\n', start)
+    const end = found < 0 ? text.length : found
+    const space = text.indexOf(' ', start)
+    if (space > start && space < end) values[text.slice(start, space)] = Number(text.slice(space + 1, end))
+    start = end + 1
   }
   return values
 }
@@ -57,13 +60,15 @@ export function parseBlkio(bytes: string | null, ops: string | null): IoDevice[]
   return [...devices.values()]
 }
 
+const somePressure = /^some avg10=([\d.]+) .*total=(\d+)$/m
+const fullPressure = /^full avg10=([\d.]+) .*total=(\d+)$/m
+
 /** `some avg10=0.12 avg60=… avg300=… total=34` and the same for `full` (cpu has had it since 5.13 only). */
 export function parsePressure(text: string | null): Pressure | undefined {
   if (!text) return undefined
-  const line = (kind: string) => new RegExp(`^${kind} avg10=([\\d.]+) .*total=(\\d+)$`, 'm').exec(text)
-  const some = line('some')
+  const some = somePressure.exec(text)
   if (!some) return undefined
-  const full = line('full')
+  const full = fullPressure.exec(text)
   return { someUs: Number(some[2]), someAvg10: Number(some[1]), fullUs: Number(full?.[2] ?? 0), fullAvg10: Number(full?.[1] ?? 0) }
 }
 
