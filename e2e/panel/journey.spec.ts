@@ -84,7 +84,7 @@ test.describe
 
     test('limits change while it runs', async () => {
       await page.goto(`${instance.url}/containers/${container}?project=${project}&tab=limits`)
-      await page.getByLabel('Processes').fill('33')
+      await page.getByRole('textbox', { name: 'Processes' }).fill('33')
       await page.getByRole('button', { name: 'Apply' }).click()
       await expect
         .poll(async () => (await instance.agent.call('container.inspect', { projectId: project, container })).resources.pidsLimit)
