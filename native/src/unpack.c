@@ -50,7 +50,7 @@ static void sync_file_system(const char *folder)
 int main(int argc, char **argv)
 {
 	static struct unpack_limits limits;
-	bool layer = argc == 7 && strcmp(argv[1], "layer") == 0;
+	bool layer = (argc == 7 || (argc == 8 && strlen(argv[7]) == 64)) && strcmp(argv[1], "layer") == 0;
 	bool archive = argc == 7 && strcmp(argv[1], "archive") == 0;
 	bool copy = argc >= 5 && strcmp(argv[1], "copy") == 0;
 	if (argc == 3 && strcmp(argv[1], "sync") == 0) {
@@ -72,7 +72,7 @@ int main(int argc, char **argv)
 	int root = sandbox_enter(argv[2]);
 	sandbox_close();
 	if (layer)
-		unpack_layer(root, &limits);
+		unpack_layer(root, &limits, argc == 8 ? argv[7] : NULL);
 	else
 		unpack_archive(root, &limits);
 	return 0;

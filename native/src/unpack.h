@@ -1,7 +1,7 @@
 /*
  * gantry-unpack: reads image layers and archives, and copies image content into volumes.
  *
- *   gantry-unpack layer   TARGET MAX_BYTES MAX_RATIO MAX_ENTRIES RESERVE_BYTES   < layer tar, plain or compressed
+ *   gantry-unpack layer   TARGET MAX_BYTES MAX_RATIO MAX_ENTRIES RESERVE_BYTES [SHA256]  < layer tar, plain or compressed
  *   gantry-unpack archive TARGET MAX_BYTES MAX_RATIO MAX_ENTRIES RESERVE_BYTES   < image archive, plain or compressed
  *   gantry-unpack copy    TARGET PATH LOWER_DIR...                               (topmost first)
  *   gantry-unpack sync    FOLDER                                                 (the file system it lies on)
@@ -71,8 +71,11 @@ struct stream_result {
 	char digest[65];
 	char diff_id[65];
 };
-/* `hash`: make the digests of `stream_result`; without, they stay empty. */
-struct stream *stream_open(int fd, const struct unpack_limits *limits, bool hash);
+/*
+ * `hash`: make the digests of `stream_result`; without, they stay empty. `trusted` (or NULL): the digest of the input, when whoever
+ * wrote it has just made sure of it; then plain input is not hashed a second time.
+ */
+struct stream *stream_open(int fd, const struct unpack_limits *limits, bool hash, const char *trusted);
 /* A tar reader on the stream. */
 struct archive *stream_tar(struct stream *s);
 /* Reads what follows the end of the tar, and returns the counts and hashes. */
@@ -112,7 +115,7 @@ void tree_forget(struct tree *tree, const struct tree_name *name);
 bool is_whiteout(const struct stat *st);
 
 /* unpack_layer.c, unpack_archive.c, unpack_copy.c */
-void unpack_layer(int root, const struct unpack_limits *limits);
+void unpack_layer(int root, const struct unpack_limits *limits, const char *trusted);
 void unpack_archive(int root, const struct unpack_limits *limits);
 void unpack_copy(const char *target, const char *path, char **lowers, int count);
 

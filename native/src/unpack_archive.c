@@ -42,7 +42,7 @@ static void store_file(struct stream *stream, struct archive *tar, int root, str
 void unpack_archive(int root, const struct unpack_limits *limits)
 {
 	check_reserve(root, limits);
-	struct stream *stream = stream_open(STDIN_FILENO, limits, false);
+	struct stream *stream = stream_open(STDIN_FILENO, limits, false, NULL);
 	struct archive *tar = stream_tar(stream);
 	uint64_t entries = 0;
 	static struct tree_name name;

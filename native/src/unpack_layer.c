@@ -292,13 +292,13 @@ static void set_folder_times(struct layer *l)
 	}
 }
 
-void unpack_layer(int root, const struct unpack_limits *limits)
+void unpack_layer(int root, const struct unpack_limits *limits, const char *trusted)
 {
 	static struct layer l;
 	l.tree.root = root;
 	l.limits = limits;
 	check_reserve(root, limits);
-	l.stream = stream_open(STDIN_FILENO, limits, true);
+	l.stream = stream_open(STDIN_FILENO, limits, true, trusted);
 	l.tar = stream_tar(l.stream);
 	for (struct archive_entry *entry; (entry = stream_next(l.tar, limits, &l.entries));) {
 		make_entry(&l, entry);

@@ -62,6 +62,7 @@ async function commit(context: ImageContext, layer: LayerRecord, request: StoreR
     chainId: layer.chainId,
     diffId: layer.diffId,
     blobPath: context.content.path(layer.digest),
+    blobDigest: layer.digest,
     limits: request.limits,
     signal: request.signal,
     onProgress: (current) => request.onProgress?.({ id: short, status: 'extracting', current, total: layer.size }),

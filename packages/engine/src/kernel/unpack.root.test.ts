@@ -151,6 +151,17 @@ describe('a layer', () => {
     expect(lstatSync(join(target, 'link')).isFile()).toBe(true)
   })
 
+  test('is not hashed again when its digest is known and it is plain, and is when it is compressed', async () => {
+    const tar = await tarOf([{ name: 'f', content: 'x' }])
+    const known = digestOf(Buffer.from('taken at its word'))
+    const unpackKnown = async (bytes: Uint8Array) => {
+      writeFileSync(join(folder, 'blob'), bytes)
+      return unpacker.layer(join(folder, 'blob'), target, { limits, trustedDigest: known })
+    }
+    expect(await unpackKnown(tar)).toMatchObject({ diffId: known })
+    expect(await unpackKnown(gzipSync(tar))).toMatchObject({ diffId: digestOf(tar) })
+  })
+
   test('may be empty', async () => {
     expect(await unpack(Buffer.alloc(0))).toMatchObject({ entries: 0, diffId: digestOf(Buffer.alloc(0)) })
     expect(await unpack(Buffer.alloc(1024))).toMatchObject({ entries: 0 })

@@ -46,8 +46,11 @@ export interface StreamOptions {
 
 /** The native unpacker: each call is one confined process that sees nothing but its target folder. */
 export interface Unpacker {
-  /** Writes a layer (plain, gzip, zstd, xz or bzip2 tar) into the empty folder `target`. Nothing is flushed. */
-  layer(blobPath: string, target: string, options: StreamOptions): Promise<UnpackedLayer>
+  /**
+   * Writes a layer (plain, gzip, zstd, xz or bzip2 tar) into the empty folder `target`. Nothing is flushed. With
+   * `trustedDigest`, which the blob was checked against when it was written, a plain one is not hashed again.
+   */
+  layer(blobPath: string, target: string, options: StreamOptions & { trustedDigest?: string | undefined }): Promise<UnpackedLayer>
   /** Splits an image archive into its files, numbered in `target`; `onMember` is called as each one is complete. */
   archive(
     input: AsyncIterable<Uint8Array>,
@@ -82,10 +85,14 @@ type Report = Record<string, unknown>
 /** Nothing of the agent's environment is the business of what it starts. The type is widened by some packages to demand NODE_ENV. */
 const noEnvironment = {} as NodeJS.ProcessEnv
 
-async function unpackLayer(program: string, job: { blobPath: string; target: string; stream: StreamOptions }): Promise<UnpackedLayer> {
+async function unpackLayer(
+  program: string,
+  job: { blobPath: string; target: string; stream: StreamOptions & { trustedDigest?: string | undefined } },
+): Promise<UnpackedLayer> {
   const blob = await open(job.blobPath, 'r')
   try {
-    const child = spawnUnpack(program, ['layer', job.target, ...limitArguments(job.stream.limits)], blob)
+    const trusted = job.stream.trustedDigest ? [job.stream.trustedDigest.slice(7)] : []
+    const child = spawnUnpack(program, ['layer', job.target, ...limitArguments(job.stream.limits), ...trusted], blob)
     const [done] = await run(child, { signal: job.stream.signal, onReport: progressOnly(job.stream) })
     return {
       diffId: `sha256:${done?.diffId}`,

@@ -31,6 +31,8 @@ export interface LayerRequest {
   /** What the tar's digest must be. */
   readonly diffId: string
   readonly blobPath: string
+  /** What the blob was checked against when it was stored. */
+  readonly blobDigest?: string
   readonly limits: UnpackLimits
   readonly signal?: AbortSignal | undefined
   /** Bytes of the blob read so far. */
@@ -107,7 +109,7 @@ async function commitLayer(request: LayerRequest, { folders, unpacker, session }
     const diff = join(temporary, 'diff')
     await mkdir(diff, { recursive: true })
     await chmod(diff, 0o755)
-    const unpacked = await unpacker.layer(request.blobPath, diff, request)
+    const unpacked = await unpacker.layer(request.blobPath, diff, { ...request, trustedDigest: request.blobDigest })
     if (unpacked.diffId !== request.diffId) {
       throw new GantryError('invalid_input', `layer content has digest ${unpacked.diffId}, its image says ${request.diffId}`)
     }
