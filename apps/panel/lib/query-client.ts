@@ -1,11 +1,17 @@
-import { QueryClient } from '@tanstack/react-query'
+import { MutationCache, QueryCache, QueryClient } from '@tanstack/react-query'
 import { wireError } from './errors.ts'
 
 /** Codes that a second try may mend. */
 const passing = new Set(['unavailable', 'timeout', 'network'])
 
 export function makeQueryClient(): QueryClient {
-  return new QueryClient({
+  // a session that has ended: ask who we are, and the session gate leads to the sign-in page
+  const onError = (error: unknown) => {
+    if (wireError(error).code === 'unauthenticated') void client.invalidateQueries({ queryKey: [['auth', 'status']] })
+  }
+  const client = new QueryClient({
+    queryCache: new QueryCache({ onError }),
+    mutationCache: new MutationCache({ onError }),
     defaultOptions: {
       queries: {
         staleTime: 5_000,
@@ -16,4 +22,5 @@ export function makeQueryClient(): QueryClient {
       mutations: { retry: false },
     },
   })
+  return client
 }

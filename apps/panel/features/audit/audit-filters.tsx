@@ -22,7 +22,7 @@ export function AuditFilters({ state }: { state: AuditFilterState }) {
       aria-label={label}
       value={filter[name] ?? ''}
       onChange={(event) => setFilter({ [name]: event.target.value || null })}
-      className="w-auto max-w-48"
+      className="w-full sm:w-auto sm:max-w-48"
     >
       <option value="">{all}</option>
       {options.map((option) => (
@@ -33,14 +33,14 @@ export function AuditFilters({ state }: { state: AuditFilterState }) {
     </Select>
   )
   return (
-    <div className="flex flex-wrap items-center gap-2 border-b p-3">
+    <div className="flex flex-wrap items-center gap-2 border-b p-3 max-sm:grid max-sm:grid-cols-2">
       <SearchInput
         {...searchBox}
         label={t('audit.search')}
         clearLabel={t('common.clear')}
         value={filter.text}
         onValueChange={(text) => setFilter({ text })}
-        className="min-w-40 flex-1 sm:max-w-60"
+        className="min-w-40 flex-1 max-sm:col-span-2 sm:max-w-60"
       />
       {choice(
         'actorId',
@@ -71,14 +71,14 @@ export function AuditFilters({ state }: { state: AuditFilterState }) {
         aria-label={t('audit.from')}
         value={filter.from}
         onChange={(event) => setFilter({ from: event.target.value })}
-        className="w-auto"
+        className="w-full sm:w-auto"
       />
       <Input
         type="date"
         aria-label={t('audit.to')}
         value={filter.to}
         onChange={(event) => setFilter({ to: event.target.value })}
-        className="w-auto"
+        className="w-full sm:w-auto"
       />
       {state.filtered ? (
         <Button variant="ghost" onClick={state.reset}>

@@ -7,7 +7,7 @@ import { useState } from 'react'
 import { useLocale, useTranslations } from 'use-intl'
 import { ErrorNotice } from '@/lib/error-notice.tsx'
 import { formatTime } from '@/lib/format.ts'
-import { useTRPC } from '@/lib/trpc.ts'
+import { useTRPC, useTRPCClient } from '@/lib/trpc.ts'
 import { AuditDetails } from './audit-details.tsx'
 import { AuditExport } from './audit-export.tsx'
 import { AuditFilters } from './audit-filters.tsx'
@@ -20,12 +20,14 @@ export function AuditLog() {
   const trpc = useTRPC()
   const state = useAuditFilter()
   const [open, setOpen] = useState<AuditEntry | null>(null)
-  const query = useInfiniteQuery(
-    trpc.audit.list.infiniteQueryOptions(
-      { ...state.query, limit: 50 },
-      { getNextPageParam: (page) => page.nextCursor ?? undefined, initialCursor: undefined },
-    ),
-  )
+  const client = useTRPCClient()
+  const query = useInfiniteQuery({
+    queryKey: trpc.audit.list.queryKey(state.query),
+    queryFn: ({ pageParam, signal }) =>
+      client.audit.list.query({ ...state.query, limit: 50, ...(pageParam ? { cursor: pageParam } : {}) }, { signal }),
+    initialPageParam: 0,
+    getNextPageParam: (page) => page.nextCursor ?? undefined,
+  })
   const entries = query.data?.pages.flatMap((page) => page.entries) ?? []
   return (
     <>

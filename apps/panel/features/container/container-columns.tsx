@@ -73,12 +73,12 @@ function NameCell({ row }: { row: ContainerRow }) {
     <div className="min-w-0">
       <Link
         href={`/containers/${row.id}?project=${row.projectId}`}
-        className="block max-w-64 truncate font-medium underline-offset-4 hover:underline max-sm:max-w-40"
+        className="block max-w-64 truncate font-medium underline-offset-4 hover:underline max-sm:max-w-32"
         tabIndex={-1}
       >
         {row.name}
       </Link>
-      <span className="block truncate font-mono text-[11px] text-muted max-sm:max-w-40">
+      <span className="block truncate font-mono text-[11px] text-muted max-sm:max-w-32">
         {shortId(row.id)}
         <span className="sm:hidden"> · {row.image}</span>
       </span>

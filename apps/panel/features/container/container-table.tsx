@@ -119,7 +119,7 @@ export function ContainerTable({ rows: data, label, sort, onSort, columns, selec
                 }}
               >
                 {row.getVisibleCells().map((cell) => (
-                  <td key={cell.id} className={cn('px-3', wideOnly[cell.column.id])}>
+                  <td key={cell.id} className={cn('px-3 max-sm:px-1.5', wideOnly[cell.column.id])}>
                     {flexRender(cell.column.columnDef.cell, cell.getContext())}
                   </td>
                 ))}

@@ -4,6 +4,7 @@ import { Card, CardHeader, EmptyState, Table, Td, Th, Tr } from '@gantry/ui'
 import { Timer } from 'lucide-react'
 import { useTranslations } from 'use-intl'
 import { formatMs } from '@/lib/format.ts'
+import { shortStep } from './short-step.ts'
 
 /** Where the milliseconds of the last start went: one bar per kernel step. */
 export function StartupWaterfall({ lastStart }: { lastStart: ContainerInspect['lastStart'] }) {
@@ -35,7 +36,9 @@ export function StartupWaterfall({ lastStart }: { lastStart: ContainerInspect['l
             const took = step.endUs - step.startUs
             return (
               <Tr key={`${step.step}${index.toString()}`}>
-                <Td className="h-7 py-0.5 font-mono text-xs">{step.step}</Td>
+                <Td className="h-7 py-0.5 font-mono text-xs" title={step.step}>
+                  {shortStep(step.step)}
+                </Td>
                 <Td className="tabular h-7 whitespace-nowrap py-0.5 text-right text-muted">{formatMs(step.startUs)}</Td>
                 <Td className="tabular h-7 whitespace-nowrap py-0.5 text-right font-medium">{formatMs(took)}</Td>
                 <Td className="h-7 py-0.5 max-sm:hidden">

@@ -67,6 +67,7 @@ export function Dashboard() {
                   label={t('dashboard.hostMemory')}
                   times={times}
                   format={formatBytes}
+                  binary
                   windowSeconds={300}
                   atLeast={host?.memoryBytes ?? 0}
                   series={[

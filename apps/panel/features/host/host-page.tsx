@@ -44,7 +44,7 @@ export function HostPage() {
             id: 'group',
             header: t('host.group'),
             sort: (row) => row.group,
-            cell: (row) => <span className="text-muted">{t(`host.groups.${row.group}`)}</span>,
+            cell: (row) => <span className="whitespace-nowrap text-muted">{t(`host.groups.${row.group}`)}</span>,
           },
           { id: 'name', header: t('host.check'), sort: (row) => row.name, cell: (row) => <span className="font-medium">{row.name}</span> },
           {

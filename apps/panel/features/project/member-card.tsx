@@ -30,7 +30,7 @@ export function MemberCard({ project }: { project: Project }) {
     changes,
   })
   return (
-    <Card aria-label={t('project.members')}>
+    <Card>
       <CardHeader title={t('project.members')}>{t('project.roleHint')}</CardHeader>
       {members.error && !members.data ? <ErrorNotice error={members.error} className="m-3" /> : null}
       {members.isPending ? <LoadingRows label={t('common.loading')} rows={3} /> : null}

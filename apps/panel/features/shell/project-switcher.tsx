@@ -12,17 +12,14 @@ export function ProjectSwitcher() {
     <Menu
       align="start"
       trigger={
-        <button
-          type="button"
-          aria-label={`${t('nav.switchProject')}: ${project?.name ?? t('common.none')}`}
-          className="flex h-10 w-full items-center gap-2 rounded-md border bg-raised px-2 text-left hover:bg-hover"
-        >
+        <button type="button" className="flex h-10 w-full items-center gap-2 rounded-md border bg-raised px-2 text-left hover:bg-hover">
           <span
             aria-hidden
             className="grid size-6 shrink-0 place-items-center rounded-sm bg-accent-soft font-mono font-semibold text-accent text-xs uppercase"
           >
             {(project?.name ?? '–').slice(0, 1)}
           </span>
+          <span className="sr-only">{t('nav.switchProject')}:</span>
           <span className="min-w-0 flex-1">
             <span className="block truncate font-medium text-[13px] leading-tight">{project?.name ?? t('common.none')}</span>
             <span className="block truncate text-[11px] text-muted leading-tight">{project ? t(`role.${project.role}`) : ''}</span>

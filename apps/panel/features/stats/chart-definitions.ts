@@ -6,7 +6,13 @@ import { formatBytes, formatPercent } from '@/lib/format.ts'
 import type { ChartSeries } from './live-chart.tsx'
 import type { Rates } from './rates.ts'
 
-export type ChartDefinition = { title: string; series: ChartSeries[]; format: (value: number) => string; atLeast?: number }
+export type ChartDefinition = {
+  title: string
+  series: ChartSeries[]
+  format: (value: number) => string
+  atLeast?: number
+  binary?: boolean
+}
 
 const rate = (value: number) => `${formatBytes(value)}/s`
 const count = (value: number) => (Number.isInteger(value) ? value.toString() : value.toFixed(1))
@@ -42,6 +48,7 @@ export function useChartDefinitions(history: readonly Rates[], latest: Stats | n
       {
         title: t('memory'),
         format: formatBytes,
+        binary: true,
         atLeast: 1024 * 1024,
         series: [
           line(t('used'), '--chart-1', (r) => r.memoryBytes, { fill: true }),
@@ -61,12 +68,14 @@ export function useChartDefinitions(history: readonly Rates[], latest: Stats | n
       {
         title: t('io'),
         format: rate,
+        binary: true,
         atLeast: 1024,
         series: [line(t('read'), '--chart-2', (r) => r.readBytesPerS), line(t('write'), '--chart-3', (r) => r.writeBytesPerS)],
       },
       {
         title: t('network'),
         format: rate,
+        binary: true,
         atLeast: 1024,
         series: [line(t('received'), '--chart-2', (r) => r.rxBytesPerS), line(t('sent'), '--chart-4', (r) => r.txBytesPerS)],
       },

@@ -21,11 +21,13 @@ type Props = {
   windowSeconds: number
   /** the axis reaches at least so high */
   atLeast?: number
+  /** steps of the axis are powers of two: for bytes */
+  binary?: boolean
   className?: string
 }
 
 /** A line chart that moves. The figures now stand in its legend, so it can be read without seeing it. */
-export function LiveChart({ label, times, series, format, windowSeconds, atLeast = 0, className }: Props) {
+export function LiveChart({ label, times, series, format, windowSeconds, atLeast = 0, binary = false, className }: Props) {
   const host = useRef<HTMLDivElement>(null)
   const chart = useRef<uPlot | null>(null)
   const { resolvedTheme } = useTheme()
@@ -38,7 +40,7 @@ export function LiveChart({ label, times, series, format, windowSeconds, atLeast
   useEffect(() => {
     const element = host.current
     if (!element) return
-    const plot = new uPlot(optionsFor(element, series, latest), latest.current.data, element)
+    const plot = new uPlot(optionsFor(element, series, latest, binary), latest.current.data, element)
     chart.current = plot
     const observer = new ResizeObserver(([entry]) => {
       if (entry && entry.contentRect.width > 0) plot.setSize({ width: entry.contentRect.width, height: chartHeight })
@@ -77,9 +79,10 @@ export function LiveChart({ label, times, series, format, windowSeconds, atLeast
 }
 
 const chartHeight = 150
+const powersOfTwo = Array.from({ length: 50 }, (_, power) => 2 ** power)
 type Latest = { current: { format: (value: number) => string; atLeast: number; windowSeconds: number } }
 
-function optionsFor(element: HTMLElement, series: readonly ChartSeries[], latest: Latest): uPlot.Options {
+function optionsFor(element: HTMLElement, series: readonly ChartSeries[], latest: Latest, binary: boolean): uPlot.Options {
   const css = getComputedStyle(document.documentElement)
   const colour = (name: string) => css.getPropertyValue(name).trim()
   const axis = {
@@ -91,7 +94,7 @@ function optionsFor(element: HTMLElement, series: readonly ChartSeries[], latest
   return {
     width: element.clientWidth || 300,
     height: chartHeight,
-    padding: [8, 8, 0, 0],
+    padding: [8, 24, 0, 0],
     cursor: { y: false, points: { size: 6 } },
     legend: { show: false },
     scales: {
@@ -101,10 +104,16 @@ function optionsFor(element: HTMLElement, series: readonly ChartSeries[], latest
     axes: [
       {
         ...axis,
+        size: 24,
         space: 70,
         values: (_, splits) => splits.map((split) => new Date(split * 1000).toLocaleTimeString([], { hour12: false })),
       },
-      { ...axis, size: 66, values: (_, splits) => splits.map((split) => latest.current.format(split)) },
+      {
+        ...axis,
+        size: 66,
+        ...(binary ? { incrs: powersOfTwo } : {}),
+        values: (_, splits) => splits.map((split) => latest.current.format(split)),
+      },
     ],
     series: [
       {},

@@ -67,6 +67,7 @@ export function StatsView({ container }: { container: ContainerInspect }) {
                     format={chart.format}
                     windowSeconds={windowSeconds}
                     {...(chart.atLeast ? { atLeast: chart.atLeast } : {})}
+                    binary={chart.binary ?? false}
                   />
                 ) : (
                   <p className="text-[13px] text-muted">{t('stats.noPressure')}</p>

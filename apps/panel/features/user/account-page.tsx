@@ -105,7 +105,7 @@ function Sessions() {
     changes: [trpc.auth.sessions.pathFilter()],
   })
   return (
-    <Card className="mt-4" aria-label={t('account.sessions')}>
+    <Card className="mt-4">
       <CardHeader title={t('account.sessions')} />
       {sessions.error && !sessions.data ? <ErrorNotice error={sessions.error} onRetry={() => sessions.refetch()} className="m-3" /> : null}
       {sessions.isPending ? <LoadingRows label={t('common.loading')} rows={2} /> : null}
