@@ -16,6 +16,8 @@ const environmentSchema = z.object({
     .startsWith('/')
     .default(join(repository, 'native', 'build')),
   GANTRY_LOG: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  /** Group whose members may use the socket; absent: the group `gantry` when the machine has one. */
+  GANTRY_GID: z.coerce.number().int().nonnegative().optional(),
   /** `host[:port]`, comma-separated: registries on private addresses that may be used. */
   GANTRY_REGISTRIES: z
     .string()
@@ -29,6 +31,7 @@ export interface AgentConfig {
   readonly nativeDir: string
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
   readonly privateRegistries: readonly string[]
+  readonly socketGid: number | undefined
   /** 4 hex digits of the data folder's path: distinguishes what several instances make in one kernel. */
   readonly instanceId: string
 }
@@ -40,7 +43,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): AgentConfig {
     const issue = parsed.error.issues[0]
     throw new GantryError('invalid_input', `${issue?.path.join('.')}: ${issue?.message}`)
   }
-  const { GANTRY_DATA, GANTRY_RUN, GANTRY_NATIVE, GANTRY_LOG, GANTRY_REGISTRIES } = parsed.data
+  const { GANTRY_DATA, GANTRY_RUN, GANTRY_NATIVE, GANTRY_LOG, GANTRY_REGISTRIES, GANTRY_GID } = parsed.data
   mkdirSync(GANTRY_DATA, { recursive: true, mode: 0o711 })
   mkdirSync(GANTRY_RUN, { recursive: true, mode: 0o755 })
   const dataDir = realpathSync(GANTRY_DATA)
@@ -50,6 +53,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): AgentConfig {
     nativeDir: GANTRY_NATIVE,
     logLevel: GANTRY_LOG,
     privateRegistries: GANTRY_REGISTRIES,
+    socketGid: GANTRY_GID,
     instanceId: createHash('sha256').update(dataDir).digest('hex').slice(0, 4),
   }
 }

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { settledCounts } from './testing/kernel-counts.ts'
 import { TestAgent } from './testing/test-agent.ts'
@@ -140,6 +141,42 @@ test('recovery that is killed itself is done again', async () => {
   }
   expect((await agent.inspect(id)).state).toMatchObject({ status: 'running', pid: state.pid })
 })
+
+test('kills at random moments of many verbs at once leave whole containers or none', async () => {
+  const spec = { command: ['sleep', '1000'], mounts: [{ type: 'volume' as const, target: '/data' }] }
+  await agent.remove(await agent.run(spec), { force: true, volumes: true })
+  const before = await settledCounts(agent)
+  for (let round = 0; round < 8; round++) {
+    const busy = Array.from({ length: 6 }, () => busily(spec))
+    await setTimeout(20 + round * 15)
+    await agent.kill()
+    await Promise.all(busy)
+    await agent.start()
+    const { client } = agent
+    for (const { id, state } of await client.call('container.list', { projectId })) {
+      if (state.status !== 'running') await client.call('container.start', { projectId, container: id })
+      expect((await agent.exec(id, ['echo', 'well'])).stdout).toBe('well\n')
+      await agent.remove(id, { force: true, volumes: true })
+    }
+    for (const volume of await client.call('volume.list', { projectId })) expect(volume.usedBy).toEqual([])
+    await client.call('volume.prune', { projectId, all: true })
+  }
+  await agent.remove(await agent.run(spec), { force: true, volumes: true })
+  await expect.poll(() => settledCounts(agent), { timeout: 20_000 }).toEqual(before)
+})
+
+/** Whole lives one after the other, until the agent is gone. */
+async function busily(spec: { command: string[] }): Promise<void> {
+  for (;;) {
+    try {
+      const id = await agent.run(spec)
+      await agent.client.call('container.stop', { projectId, container: id, timeoutSeconds: 0 })
+      await agent.remove(id, { volumes: true })
+    } catch {
+      return
+    }
+  }
+}
 
 test('two agents never share a data folder', async () => {
   const second = new TestAgent()

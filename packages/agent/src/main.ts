@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs'
-import { chownSync } from 'node:fs'
+import { chownSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { serve } from '@gantry/agent-rpc/server'
 import { defaults, GantryError } from '@gantry/contracts'
@@ -21,7 +20,7 @@ async function main(): Promise<void> {
     mode: 0o660,
     onInternalError: (error, method, errorId) => log.error({ err: error, method, errorId }, 'request failed'),
   })
-  giveToGroup(join(config.runDir, defaults.agentSocket), log)
+  giveToGroup(join(config.runDir, defaults.agentSocket), config.socketGid ?? groupId('gantry'), log)
   log.info({ data: config.dataDir, socket: join(config.runDir, defaults.agentSocket) }, 'agent is ready')
 
   // One request that went wrong in an unforeseen way must not take the others along.
@@ -51,14 +50,17 @@ function openEngine(config: AgentConfig, log: pino.Logger): Promise<Engine> {
   )
 }
 
-/** Members of the group `gantry`, when the machine has one, may use the socket: that is as good as being root. */
-function giveToGroup(socket: string, log: pino.Logger): void {
-  const group = readFileSync('/etc/group', 'utf8')
+/** Members of the group may use the socket: that is as good as being root. */
+function giveToGroup(socket: string, gid: number | undefined, log: pino.Logger): void {
+  if (gid === undefined) log.debug('no group gantry on this machine: only root may use the socket')
+  else chownSync(socket, 0, gid)
+}
+
+function groupId(name: string): number | undefined {
+  const line = readFileSync('/etc/group', 'utf8')
     .split('\n')
-    .find((line) => line.startsWith('gantry:'))
-  const gid = Number(group?.split(':')[2])
-  if (Number.isInteger(gid)) chownSync(socket, 0, gid)
-  else log.debug('no group gantry on this machine: only root may use the socket')
+    .find((entry) => entry.startsWith(`${name}:`))
+  return line === undefined ? undefined : Number(line.split(':')[2])
 }
 
 main().catch((error) => {
