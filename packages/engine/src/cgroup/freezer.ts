@@ -31,47 +31,66 @@ export function createFreezer(layout: Layout, folder: (group: CgroupRef) => stri
     }
     return { freeze: refuse, thaw: refuse, hold: () => undefined, release: () => undefined }
   }
-  const v1 = at.version === 1
-  const path = (group: CgroupRef, file: string) => join(at.mount, folder(group), file)
-  const set = (group: CgroupRef, frozen: boolean) => {
-    // 'r+': a group that is gone must be an error, not a new file.
-    if (v1) writeFileSync(path(group, 'freezer.state'), frozen ? 'FROZEN' : 'THAWED', { flag: 'r+' })
-    else writeFileSync(path(group, 'cgroup.freeze'), frozen ? '1' : '0', { flag: 'r+' })
-  }
-  const trySet = (group: CgroupRef, frozen: boolean) => {
-    try {
-      set(group, frozen)
-    } catch (error) {
-      if (!isGone(error)) throw error
-    }
-  }
-  const isFrozen = (group: CgroupRef) =>
-    v1
-      ? readFileSync(path(group, 'freezer.state'), 'utf8').trim() === 'FROZEN'
-      : /^frozen 1$/m.test(readFileSync(path(group, 'cgroup.events'), 'utf8'))
-  const isThawed = (group: CgroupRef) => (v1 ? readFileSync(path(group, 'freezer.state'), 'utf8').trim() === 'THAWED' : !isFrozen(group))
-
-  const settle = async (group: CgroupRef, frozen: boolean) => {
-    for (let look = 0; look < LOOKS; look++) {
-      if (v1 && frozen && look % LOOKS_BEFORE_RETRY === LOOKS_BEFORE_RETRY - 1) set(group, false)
-      set(group, frozen)
-      if (frozen ? isFrozen(group) : isThawed(group)) return
-      await delay(LOOK_MS)
-    }
-    if (frozen) set(group, false)
-    throw new GantryError('timeout', `container ${group.containerId.slice(0, 12)} cannot be ${frozen ? 'paused' : 'resumed'} now`, {
-      remedy: 'one of its processes waits inside the kernel; try again',
-    })
-  }
-  const translated = (group: CgroupRef, frozen: boolean) =>
-    settle(group, frozen).catch((error: unknown) => {
+  const stateOf = (group: CgroupRef) => (at.version === 1 ? stateV1 : stateV2)(join(at.mount, folder(group)))
+  const change = (group: CgroupRef, frozen: boolean) =>
+    settle(stateOf(group), group, frozen).catch((error: unknown) => {
       if (!isGone(error)) throw error
       throw new GantryError('wrong_state', `container ${group.containerId.slice(0, 12)} is not running`, {}, { cause: error })
     })
   return {
-    freeze: (group) => translated(group, true),
-    thaw: (group) => translated(group, false),
-    hold: (group) => trySet(group, true),
-    release: (group) => trySet(group, false),
+    freeze: (group) => change(group, true),
+    thaw: (group) => change(group, false),
+    hold: (group) => tryToSet(stateOf(group), true),
+    release: (group) => tryToSet(stateOf(group), false),
+  }
+}
+
+/** One group's switch. Both functions throw ENOENT or ENODEV when the group is gone. */
+interface State {
+  /** Whether asking once may hang half-way, so that it takes a fresh start now and then. */
+  readonly mayStall: boolean
+  set(frozen: boolean): void
+  is(frozen: boolean): boolean
+}
+
+/** 'r+': a group that is gone must be an error, not a new file. */
+const write = (path: string, value: string) => writeFileSync(path, value, { flag: 'r+' })
+
+function stateV1(dir: string): State {
+  const file = join(dir, 'freezer.state')
+  return {
+    mayStall: true,
+    set: (frozen) => write(file, frozen ? 'FROZEN' : 'THAWED'),
+    is: (frozen) => readFileSync(file, 'utf8').trim() === (frozen ? 'FROZEN' : 'THAWED'),
+  }
+}
+
+function stateV2(dir: string): State {
+  return {
+    mayStall: false,
+    set: (frozen) => write(join(dir, 'cgroup.freeze'), frozen ? '1' : '0'),
+    is: (frozen) => /^frozen 1$/m.test(readFileSync(join(dir, 'cgroup.events'), 'utf8')) === frozen,
+  }
+}
+
+/** Asks until the kernel reports the state. */
+async function settle(state: State, group: CgroupRef, frozen: boolean): Promise<void> {
+  for (let look = 0; look < LOOKS; look++) {
+    if (state.mayStall && frozen && look % LOOKS_BEFORE_RETRY === LOOKS_BEFORE_RETRY - 1) state.set(false)
+    state.set(frozen)
+    if (state.is(frozen)) return
+    await delay(LOOK_MS)
+  }
+  if (frozen) state.set(false)
+  throw new GantryError('timeout', `container ${group.containerId.slice(0, 12)} cannot be ${frozen ? 'paused' : 'resumed'} now`, {
+    remedy: 'one of its processes waits inside the kernel; try again',
+  })
+}
+
+function tryToSet(state: State, frozen: boolean): void {
+  try {
+    state.set(frozen)
+  } catch (error) {
+    if (!isGone(error)) throw error
   }
 }

@@ -31,21 +31,9 @@ export function createHostFacts(sys = '/sys'): HostFacts {
       throw error
     }
   }
-  // Cpus and nodes do come and go, but rarely enough for a look every few seconds.
-  const online = (kind: 'cpu' | 'node') => {
-    let list = ''
-    let readAt = Number.NEGATIVE_INFINITY
-    return () => {
-      if (performance.now() - readAt > ONLINE_KEPT_MS) {
-        list = read(join(sys, `devices/system/${kind}/online`)) ?? '0'
-        readAt = performance.now()
-      }
-      return list
-    }
-  }
   return {
-    onlineCpus: online('cpu'),
-    onlineMems: online('node'),
+    onlineCpus: onlineList(() => read(join(sys, 'devices/system/cpu/online'))),
+    onlineMems: onlineList(() => read(join(sys, 'devices/system/node/online'))),
     disk: (device) => wholeDisk(sys, device),
     disks: () =>
       listDir(join(sys, 'block'))
@@ -62,6 +50,19 @@ export function createHostFacts(sys = '/sys'): HostFacts {
         throw error
       }
     },
+  }
+}
+
+/** Cpus and nodes do come and go, but rarely enough for a look every few seconds. */
+function onlineList(read: () => string | null): () => string {
+  let list = ''
+  let readAt = Number.NEGATIVE_INFINITY
+  return () => {
+    if (performance.now() - readAt > ONLINE_KEPT_MS) {
+      list = read() ?? '0'
+      readAt = performance.now()
+    }
+    return list
   }
 }
 

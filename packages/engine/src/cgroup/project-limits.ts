@@ -1,7 +1,5 @@
 import { join } from 'node:path'
 import type { Op, Resources } from '@gantry/contracts'
-import type { Translation } from './cgroups.ts'
-import type { Writes } from './controller.ts'
 import { readRateV1 } from './cpu.ts'
 import type { HostFacts } from './host-facts.ts'
 import type { Layout } from './layout.ts'
@@ -9,6 +7,7 @@ import { subtreeControl } from './instance-groups.ts'
 import { type Limits, limitsOf, unlimited } from './limits.ts'
 import { formatNumberList, isSubset, parseNumberList } from './number-list.ts'
 import { parseLimit } from './parse.ts'
+import { translate } from './translate.ts'
 
 export interface ProjectRequest {
   readonly layout: Layout
@@ -19,7 +18,7 @@ export interface ProjectRequest {
 }
 
 /** Makes the project's group in every hierarchy, or brings it to these limits whatever they were. */
-export function projectOps({ layout, facts, path, resources }: ProjectRequest, translate: (request: Translation) => Writes): Op[] {
+export function projectOps({ layout, facts, path, resources }: ProjectRequest): Op[] {
   const existed = layout.hierarchies.some(({ mount }) => facts.exists(join(mount, path)))
   const after = limitsOf(resources, 'project')
   const before = existed ? formerLimits(layout, facts, path, after) : unlimited

@@ -60,14 +60,11 @@ export async function cgroupLab(resources: Resources = {}, mountinfo?: string): 
       await kernel.ops(ops)
       return { group, warnings }
     },
-    run(group, script) {
-      const files = tree.enterOps(group).map(([, path = '']) => path)
-      const child = spawn('sh', ['-c', ENTER, 'enter', ...files, '--', script], { stdio: ['ignore', 'pipe', 'pipe'] })
-      let output = ''
-      for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (output += data.toString()))
-      const exit = once(child, 'close').then(([code, signal]) => ({ code, signal, output }))
-      return { pid: child.pid ?? 0, process: child, exit }
-    },
+    run: (group, script) =>
+      runInside(
+        tree.enterOps(group).map(([, path = '']) => path),
+        script,
+      ),
     read(group, ...files) {
       const path = join(`gantry-${instanceId}`, project, group?.containerId ?? '')
       const found = mounts.flatMap((mount) => files.map((file) => join(mount, path, file))).find((file) => existsSync(file))
@@ -84,6 +81,18 @@ export async function cgroupLab(resources: Resources = {}, mountinfo?: string): 
       if (left.length > 0) throw new Error(`left behind: ${left.join(' ')}`)
     },
   }
+}
+
+function runInside(groupFiles: readonly string[], script: string): Member {
+  const child = spawn('sh', ['-c', ENTER, 'enter', ...groupFiles, '--', script], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  const collect = (data: Buffer) => {
+    output += data.toString()
+  }
+  child.stdout.on('data', collect)
+  child.stderr.on('data', collect)
+  const exit = once(child, 'close').then(([code, signal]) => ({ code, signal, output }))
+  return { pid: child.pid ?? 0, process: child, exit }
 }
 
 /** Waits until the value is there, looking again and again; the test's own time-out ends it. */
