@@ -38,9 +38,9 @@ export const maxRequestBytes = 4 * 1024 * 1024
 /** What a client accepts in one frame of its agent (long lists). */
 export const maxAnswerBytes = 64 * 1024 * 1024
 /** Bytes that may be on their way, unread, in one direction of one request. */
-export const windowBytes = 256 * 1024
+export const windowBytes = 1024 * 1024
 /** Largest `data` frame. */
-export const chunkBytes = 64 * 1024
+export const chunkBytes = 256 * 1024
 
 export const headerBytes = 9
 const empty = new Uint8Array(0)

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { type AgentClient, type AgentHandlers, GantryError, wireErrorSchema } from '@gantry/contracts'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createAgentClient } from './client.ts'
-import { FrameReader, encodeFrame, encodeText, frameTypes, maxRequestBytes } from './frame.ts'
+import { FrameReader, encodeFrame, encodeText, frameTypes, maxRequestBytes, windowBytes } from './frame.ts'
 import { type AgentServer, serve } from './server.ts'
 
 let dir: string
@@ -251,7 +251,7 @@ test('a duplex carries bytes both ways, half-closes, and holds back a writer nob
 test('a client that sends more than it was granted is cut off', async () => {
   await offer({ 'exec.start': () => new Promise(() => {}) })
   const open = encodeText(frameTypes.open, 1, JSON.stringify({ method: 'exec.start', input: { projectId: 'p', id: 'x' } }))
-  const flood = Array.from({ length: 6 }, () => encodeFrame(frameTypes.data, 1, Buffer.alloc(65_536)))
+  const flood = Array.from({ length: windowBytes / 65_536 + 2 }, () => encodeFrame(frameTypes.data, 1, Buffer.alloc(65_536)))
   expect(await hangup(Buffer.concat([open, ...flood]))).toMatchObject({ code: 'invalid_input', message: 'more bytes than were granted' })
 })
 
