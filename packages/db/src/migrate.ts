@@ -14,8 +14,6 @@ const bookkeeping = {
     id VARCHAR(36) PRIMARY KEY NOT NULL, checksum VARCHAR(64) NOT NULL, finished_at TIMESTAMPTZ, migration_name VARCHAR(255) NOT NULL,
     logs TEXT, rolled_back_at TIMESTAMPTZ, started_at TIMESTAMPTZ NOT NULL DEFAULT now(), applied_steps_count INTEGER NOT NULL DEFAULT 0)`,
 }
-/** Two panels that start at once migrate one after the other; the second finds nothing left to do, or a duplicate that it reports. */
-const begin = { sqlite: 'BEGIN IMMEDIATE', postgresql: 'BEGIN; SELECT pg_advisory_xact_lock(72707369)' }
 const migrationName = /^\d{14}_[a-z0-9_]+$/
 
 /** Applies the migrations of `folder` that the database has not seen, in order, each in one transaction. */
@@ -70,12 +68,28 @@ async function applyMigration(connection: SqlDriverAdapter, provider: keyof type
   // Safe to write out: the name was matched against `migrationName`, the others are our own hex digits and dashes.
   const record = `INSERT INTO "_prisma_migrations" (id, checksum, finished_at, migration_name, started_at, applied_steps_count)
     VALUES ('${randomUUID()}', '${migration.checksum}', CURRENT_TIMESTAMP, '${migration.name}', CURRENT_TIMESTAMP, 1)`
+  const script = `${migration.sql};\n${record};`
   try {
-    await connection.executeScript(`${begin[provider]};\n${migration.sql};\n${record};\nCOMMIT;`)
+    await runInTransaction[provider](connection, script)
   } catch (error) {
-    await connection.executeScript('ROLLBACK').catch(() => undefined)
     throw new GantryError('internal', `database migration ${migration.name} failed and was undone`, {}, { cause: error })
   }
+}
+
+/** Two panels that start at once migrate one after the other; the second is refused by what the first has made. */
+const runInTransaction = {
+  async sqlite(connection: SqlDriverAdapter, script: string): Promise<void> {
+    try {
+      await connection.executeScript(`BEGIN IMMEDIATE;\n${script}\nCOMMIT;`)
+    } catch (error) {
+      await connection.executeScript('ROLLBACK').catch(() => undefined)
+      throw error
+    }
+  },
+  /** Without arguments it goes as one simple query, whose statements are one transaction; `executeScript` cuts at every semicolon. */
+  async postgresql(connection: SqlDriverAdapter, script: string): Promise<void> {
+    await connection.executeRaw({ sql: `SELECT pg_advisory_xact_lock(72707369);\n${script}`, args: [], argTypes: [] })
+  },
 }
 
 function changedMigration(name: string): GantryError {
