@@ -68,14 +68,14 @@ static int put_value(struct op_ctx *ctx, struct nl_message *message, uint16_t ty
 	return 0;
 }
 
-static int put_element(struct op_ctx *ctx, struct nl_message *message, char **field)
+static int put_element(struct op_ctx *ctx, struct nl_message *message, char **field, bool last)
 {
 	const bool add = field[VERB][0] == '+';
 	const bool end = strcmp(field[VERB] + 1, "end") == 0;
 	if ((!add && field[VERB][0] != '-') || (!end && field[VERB][1]))
 		return op_fail(ctx, EINVAL, "verb %s", field[VERB]);
 	const uint16_t type = (NFNL_SUBSYS_NFTABLES << 8) | (add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM);
-	struct nfgenmsg *body = nl_begin(message, type, NLM_F_ACK | (add ? NLM_F_CREATE : 0), sizeof *body);
+	struct nfgenmsg *body = nl_begin(message, type, (last ? NLM_F_ACK : 0) | (add ? NLM_F_CREATE : 0), sizeof *body);
 	body->nfgen_family = strcmp(field[FAMILY], "bridge") == 0 ? NFPROTO_BRIDGE : NFPROTO_INET;
 	nl_put_text(message, NFTA_SET_ELEM_LIST_TABLE, field[TABLE]);
 	nl_put_text(message, NFTA_SET_ELEM_LIST_SET, field[SET]);
@@ -92,16 +92,19 @@ static int put_element(struct op_ctx *ctx, struct nl_message *message, char **fi
 	return 0;
 }
 
-/* Sends elements [first, last) of the arguments as one transaction. */
+/*
+ * Sends elements [first, last) of the arguments as one transaction. A refused message is always reported, a good one only when it
+ * asks for it: the last one does, so that many elements do not overflow the socket with acknowledgements.
+ */
 static int send_batch(struct op_ctx *ctx, int fd, char **args, int first, int last, struct nl_error *error)
 {
 	struct nl_message *message = net_message();
 	put_batch_edge(message, NFNL_MSG_BATCH_BEGIN);
 	for (int i = first; i < last; i += FIELDS)
-		if (put_element(ctx, message, args + i) < 0)
+		if (put_element(ctx, message, args + i, i + FIELDS == last) < 0)
 			return -2;
 	put_batch_edge(message, NFNL_MSG_BATCH_END);
-	return nl_talk(fd, message, (unsigned)((last - first) / FIELDS), error);
+	return nl_talk(fd, message, 1, error);
 }
 
 /* After a transaction of removals failed with ENOENT: each on its own, so that the others go. */

@@ -137,6 +137,7 @@ static void test_elements(void)
 	CHECK(run("nft.load", "build/nothing", "list tables", NULL) == ENOENT);
 	CHECK(run("nft.elements", "+", "inet", table, "s", "0a000001", "-", "+", "inet", table, "m", "0050", "0a000001", NULL) == 0);
 	CHECK(run("nft.elements", "+", "inet", table, "i", "0a000000", "-", "+end", "inet", table, "i", "0b000000", "-", NULL) == 0);
+	CHECK(run("nft.elements", "+", "inet", table, "none", "0a000002", "-", "+", "inet", table, "s", "0a000002", "-", NULL) == ENOENT);
 	/* All or nothing: the second does not exist, so the first must not be there either. */
 	CHECK(run("nft.elements", "+", "inet", table, "s", "0a000002", "-", "+", "inet", table, "none", "0a000002", "-", NULL) == ENOENT);
 	CHECK(run("nft.elements", "-", "inet", table, "i", "0a000000", "-", "-end", "inet", table, "i", "0b000000", "-", NULL) == 0);

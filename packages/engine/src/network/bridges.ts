@@ -1,7 +1,8 @@
 import type { Op } from '@gantry/contracts'
-import { elementsOp, networkElements } from './elements.ts'
+import { elementOps, networkElements } from './elements.ts'
 import { bridgeOps } from './links.ts'
 import type { Network } from './network-record.ts'
+import { noFirewall } from './ruleset.ts'
 import type { NetworkState } from './state.ts'
 
 /** Makes the network's bridge, firewall elements and resolver when they are not there yet. */
@@ -20,7 +21,7 @@ export async function bringUp(state: NetworkState, network: Network): Promise<vo
 }
 
 export function bringUpOps(state: NetworkState, network: Network): Op[] {
-  return [...bridgeOps(network.bridgePlan), ...elementsOp(state.names.table, '+', networkElements(network.firewall))]
+  return [...bridgeOps(network.bridgePlan), ...elementOps(state.names.table, '+', networkElements(network.firewall))]
 }
 
 /** The other way round. The network must have no endpoints. */
@@ -29,7 +30,7 @@ export async function takeDown(state: NetworkState, network: Network): Promise<v
     network.up = false
     await Promise.all(network.gatewayTexts().map((address) => state.dns.close(address)))
     await state.ops([
-      ...elementsOp(state.names.table, '-', networkElements(network.firewall).reverse()),
+      ...elementOps(state.names.table, '-', networkElements(network.firewall).reverse()),
       ['net.delete?', 'host', network.record.bridge],
     ])
   })
@@ -46,4 +47,15 @@ export async function enableForwarding(state: NetworkState, ipv6: boolean): Prom
   if (off.length === 0) return
   await state.ops(off.map((path) => ['net.sysctl', 'host', path, '1'] as const))
   state.log('warn', 'packet forwarding was off on this host and is now on, for the networks of containers', { sysctls: off })
+}
+
+/** Takes away everything of the instance that is left in the kernel, when no container needs it: bridges and firewall. */
+export async function leaveNothing(state: NetworkState): Promise<void> {
+  const { config } = state.dependencies
+  const bridges = state.networks.all().filter(({ up }) => up)
+  for (const network of bridges) network.up = false
+  await state.ops([
+    ...bridges.map(({ record }): Op => ['net.delete?', 'host', record.bridge]),
+    ['nft.load', `${config.nativeDir}/gantry-nft`, noFirewall(state.names)],
+  ])
 }

@@ -1,5 +1,6 @@
 import { type Endpoint, GantryError, type NetworkInspect, type NetworkSpec, type PublishedPort, type Stats } from '@gantry/contracts'
 import type { Sandbox, SandboxRequest } from '../ports.ts'
+import { leaveNothing } from './bridges.ts'
 import { connectRunning, disconnectRunning } from './live-endpoints.ts'
 import type { NetworkDependencies, NetworkEngine } from './network-engine.ts'
 import { createNetwork, ensureDefaultNetwork, hasLabels, inspectNetwork, removeNetwork } from './network-methods.ts'
@@ -159,6 +160,7 @@ class BridgeNetworks implements NetworkEngine, SandboxMaker {
   async close(): Promise<void> {
     await this.pool.close()
     await this.state.settled()
+    if (this.state.active.size === 0) await leaveNothing(this.state)
     await Promise.all([this.state.dns.closeAll(), this.state.ports.closeAll()])
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseAddress, parseSubnet } from './address.ts'
-import { elementsOp, guardElements, networkElements, publishElement } from './elements.ts'
+import { elementOps, guardElements, networkElements, publishElement } from './elements.ts'
 
 // The keys below are what `nft --debug=netlink` of nftables 1.0.6 sends for the same elements.
 describe('elements', () => {
@@ -53,8 +53,8 @@ describe('elements', () => {
       internal: false,
       masquerade: true,
     })
-    expect(elementsOp('t', '-', elements)).toHaveLength(1)
-    expect(elementsOp('t', '-', elements)[0]?.filter((_, index) => index % 6 === 1)).toEqual(['-', '-', '-end', '-', '-end'])
-    expect(elementsOp('t', '+', [])).toEqual([])
+    expect(elementOps('t', '-', elements)).toHaveLength(1)
+    expect(elementOps('t', '-', elements)[0]?.filter((_, index) => index % 6 === 1)).toEqual(['-', '-', '-end', '-', '-end'])
+    expect(elementOps('t', '+', [])).toEqual([])
   })
 })

@@ -15,18 +15,25 @@ export interface Element {
   readonly end?: boolean
 }
 
-/** One transaction, or none when there is nothing to change. */
-export function elementsOp(table: string, verb: '+' | '-', elements: readonly Element[]): Op[] {
-  if (elements.length === 0) return []
-  const args = elements.flatMap(({ family, set, key, data, end }) => [
-    end ? `${verb}end` : verb,
-    family,
-    table,
-    set,
-    key,
-    verb === '+' ? data : '-',
-  ])
-  return [['nft.elements', ...args]]
+/** So many elements fit into one message to the kernel. */
+const transactionElements = 256
+
+/** One transaction for up to 256 elements (ports of a large range take several), none when there is nothing to change. */
+export function elementOps(table: string, verb: '+' | '-', elements: readonly Element[]): Op[] {
+  const ops: Op[] = []
+  for (let from = 0; from < elements.length; from += transactionElements) {
+    const part = elements.slice(from, from + transactionElements)
+    const args = part.flatMap(({ family, set, key, data, end }) => [
+      end ? `${verb}end` : verb,
+      family,
+      table,
+      set,
+      key,
+      verb === '+' ? data : '-',
+    ])
+    ops.push(['nft.elements', ...args])
+  }
+  return ops
 }
 
 const nameHex = (name: string) => Buffer.from(name).toString('hex').padEnd(32, '0')

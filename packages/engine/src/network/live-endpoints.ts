@@ -1,7 +1,7 @@
 import { type Endpoint, type EndpointSpec, GantryError } from '@gantry/contracts'
 import { parseAddress } from './address.ts'
 import { bringUp } from './bridges.ts'
-import { elementsOp, forgetFlowsOps } from './elements.ts'
+import { elementOps, forgetFlowsOps } from './elements.ts'
 import { defaultEndpoint, endpointGuards, endpointOps, giveBack, reserveEndpoint } from './endpoints.ts'
 import { defaultRouteOp } from './links.ts'
 import type { Network } from './network-record.ts'
@@ -39,7 +39,7 @@ export async function connectRunning(
     try {
       await state.ops([
         ...endpointOps(network, `pid:${pid}`, added, isDefault),
-        ...elementsOp(state.names.table, '+', endpointGuards(added)),
+        ...elementOps(state.names.table, '+', endpointGuards(added)),
       ])
       await changeEndpoints(state, record, [...before, added])
     } catch (error) {
@@ -90,7 +90,7 @@ function freeInterfaceName({ endpoints }: SandboxRecord): string {
 }
 
 async function removeLink(state: NetworkState, record: EndpointRecord): Promise<void> {
-  await state.ops([...elementsOp(state.names.table, '-', endpointGuards(record)), ['net.delete?', 'host', record.link]])
+  await state.ops([...elementOps(state.names.table, '-', endpointGuards(record)), ['net.delete?', 'host', record.link]])
   giveBack(state, record)
 }
 
@@ -99,11 +99,11 @@ async function changeEndpoints(state: NetworkState, record: SandboxRecord, endpo
   const before = targetsOf(state, record.endpoints)
   const after = targetsOf(state, endpoints)
   if (record.published.length > 0 && (before.ipv4 !== after.ipv4 || before.ipv6 !== after.ipv6)) {
-    await state.ops(elementsOp(state.names.table, '-', portElements(record.published, before)))
+    await state.ops(elementOps(state.names.table, '-', portElements(record.published, before)))
     await state.ports.unpublish(record.containerId)
     const holder = { containerId: record.containerId, containerName: record.name, projectId: record.projectId }
     await state.ports.restore(holder, record.published, after)
-    await state.ops([...elementsOp(state.names.table, '+', portElements(record.published, after)), ...forgetFlowsOps(record.published)])
+    await state.ops([...elementOps(state.names.table, '+', portElements(record.published, after)), ...forgetFlowsOps(record.published)])
   }
   record.endpoints = endpoints
   state.sandboxes.save(record)

@@ -12,7 +12,8 @@ export interface NetworkDependencies {
  * The network part of the engine: what containers need (`NetworkController`) and what the agent's `network.*` methods need.
  *
  * Life: `createNetworkController` only reads configuration; `recover` loads the state, brings the kernel in line with it and must
- * be the first call; `close` stops listening and forgets the warm sandboxes, and leaves running containers as they are.
+ * be the first call; `close` stops listening and forgets the warm sandboxes; with running containers it leaves bridges
+ * and firewall as they are, without any it takes them away.
  *
  * Words: a *network* is a bridge with its subnets; an *endpoint* is one container's place on one network (veth pair, MAC, addresses);
  * a *sandbox* is the pair of namespaces the endpoints are in.

@@ -100,3 +100,19 @@ describe('many at once', () => {
     expect(await quietTraces()).toEqual({ links: [], elements: [] })
   })
 })
+
+describe('an agent that stops', () => {
+  it('leaves bridges and firewall to running containers, and nothing when there are none', async () => {
+    const container = await lab.start('stays')
+    await lab.network.close()
+    expect((await lab.traces()).links).toHaveLength(2)
+    await lab.kernel.close()
+    await lab.boot()
+    expect(lab.network.endpoints(container.id)).toHaveLength(1)
+    await lab.stop(container)
+    await lab.network.close()
+    expect(await lab.traces()).toEqual({ links: [], elements: [] })
+    expect((await lab.run(null, ['nft', 'list', 'tables'])).output).not.toContain(lab.instanceId)
+    await lab.boot()
+  })
+})

@@ -87,6 +87,16 @@ describe('published ports', () => {
       message: 'port 28080/tcp is already in use by container two',
     })
   })
+  it('can be a range of many hundreds', async () => {
+    const ports = Array.from({ length: 600 }, (_, i) => ({ containerPort: 3000 + i, hostPort: 27000 + i }))
+    const wide = await lab.start('wide', { ports })
+    for (const port of [3000, 3599]) {
+      await lab.serve(wide, 'tcp', port)
+      expect(await lab.ask(outside.pid, 'tcp', outside.hostAddress, port + 24000)).toBe(outside.address)
+    }
+    await lab.stop(wide)
+    expect((await lab.traces()).elements.filter((element) => element.startsWith('publish4_any'))).toHaveLength(2)
+  })
   it('can be random, several, and for one host address only', async () => {
     const ports = [
       { containerPort: 80 },

@@ -1,7 +1,7 @@
 import type { Op } from '@gantry/contracts'
 import { parseAddress } from './address.ts'
 import { bringUp } from './bridges.ts'
-import { elementsOp } from './elements.ts'
+import { elementOps } from './elements.ts'
 import { endpointAddresses, endpointGuards } from './endpoints.ts'
 import { warnOfForeignFirewalls } from './foreign-firewall.ts'
 import { firewallRuleset } from './ruleset.ts'
@@ -41,7 +41,7 @@ export async function recoverNetworks(state: NetworkState, running: readonly { c
 
 function guardOps(state: NetworkState, kept: readonly SandboxRecord[]): Op[] {
   const endpoints = kept.flatMap((record) => record.endpoints)
-  return elementsOp(state.names.table, '+', endpoints.flatMap(endpointGuards))
+  return elementOps(state.names.table, '+', endpoints.flatMap(endpointGuards))
 }
 
 function listed(text: string | undefined): string[] {
@@ -113,6 +113,6 @@ async function restorePorts(state: NetworkState): Promise<void> {
     const lost = await state.ports.restore(holder, record.published, targets)
     for (const { hostPort, protocol } of lost)
       state.log('warn', 'another program listens on a published port', { container: record.containerId, port: `${hostPort}/${protocol}` })
-    await state.ops(elementsOp(state.names.table, '+', portElements(record.published, targets)))
+    await state.ops(elementOps(state.names.table, '+', portElements(record.published, targets)))
   }
 }

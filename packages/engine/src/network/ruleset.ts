@@ -1,5 +1,10 @@
 import type { KernelNames } from './names.ts'
 
+/** Removes both tables; naming each before deleting it makes that work when there is none. */
+export function noFirewall({ table }: KernelNames): string {
+  return ['inet', 'bridge'].map((family) => `table ${family} ${table}\ndelete table ${family} ${table}\n`).join('')
+}
+
 /**
  * The whole firewall of an instance: loaded in one transaction when the agent starts, after which networks, endpoints and published
  * ports are only elements of its sets and maps (elements.ts). No rule names a container, so a start costs the kernel no rule change.
@@ -20,11 +25,7 @@ import type { KernelNames } from './names.ts'
 export function firewallRuleset(names: KernelNames): string {
   const { table, bridgePrefix, linkPrefix } = names
   const ours = `"${bridgePrefix}*"`
-  return `table inet ${table}
-delete table inet ${table}
-table bridge ${table}
-delete table bridge ${table}
-table inet ${table} {
+  return `${noFirewall(names)}table inet ${table} {
   set talk { type ifname . ifname; }
   set internal { type ifname; }
   set gateways4 { type ipv4_addr; }

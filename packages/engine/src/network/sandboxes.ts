@@ -4,7 +4,7 @@ import { type Endpoint, type EndpointSpec, GantryError, type Op } from '@gantry/
 import type { Sandbox, SandboxRequest } from '../ports.ts'
 import { bringUp } from './bridges.ts'
 import { containerResolvConf, formatResolvConf, hostsFile } from './container-files.ts'
-import { elementsOp, forgetFlowsOps } from './elements.ts'
+import { elementOps, forgetFlowsOps } from './elements.ts'
 import { defaultEndpoint, endpointAddresses, endpointGuards, endpointOps, giveBack, reserveEndpoint } from './endpoints.ts'
 import { sandboxOps, sysctlOps } from './links.ts'
 import { emit } from './network-events.ts'
@@ -75,7 +75,7 @@ async function bridgedSandbox(maker: SandboxMaker, request: SandboxRequest): Pro
   try {
     const warnings = await publish(state, request, record)
     const ports = [
-      ...elementsOp(state.names.table, '+', portElements(record.published, targetsOf(state, record.endpoints))),
+      ...elementOps(state.names.table, '+', portElements(record.published, targetsOf(state, record.endpoints))),
       ...forgetFlowsOps(record.published),
     ]
     const sysctls = sysctlOps(`sandbox:${key}`, request.spec.sysctls)
@@ -145,7 +145,7 @@ function coldOps(
       const network = networks[index]
       return network ? endpointOps(network, where, endpoint, endpoint === withDefault) : []
     }),
-    ...elementsOp(state.names.table, '+', endpoints.flatMap(endpointGuards)),
+    ...elementOps(state.names.table, '+', endpoints.flatMap(endpointGuards)),
   ]
 }
 
@@ -219,7 +219,7 @@ export async function releaseSandbox({ state, pool }: SandboxMaker, containerId:
   state.sandboxes.remove(containerId)
   if (record.published.length > 0) {
     const elements = portElements(record.published, targetsOf(state, record.endpoints))
-    await state.ops([...elementsOp(state.names.table, '-', elements), ...forgetFlowsOps(record.published)]).catch((error: unknown) => {
+    await state.ops([...elementOps(state.names.table, '-', elements), ...forgetFlowsOps(record.published)]).catch((error: unknown) => {
       state.log('error', 'removing published ports failed', { containerId, error: String(error) })
     })
     await state.ports.unpublish(containerId)

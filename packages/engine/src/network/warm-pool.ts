@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Op } from '@gantry/contracts'
 import { bringUp } from './bridges.ts'
-import { elementsOp } from './elements.ts'
+import { elementOps } from './elements.ts'
 import { endpointGuards, endpointOps, giveBack, reserveEndpoint } from './endpoints.ts'
 import { sandboxOps } from './links.ts'
 import type { Network } from './network-record.ts'
@@ -169,7 +169,7 @@ export function newSandboxOps(
     ['sandbox.new', made.key, String(made.idBase)],
     ...sandboxOps(where),
     ...endpointOps(network, where, made.endpoint, !network.record.spec.internal),
-    ...elementsOp(state.names.table, '+', endpointGuards(made.endpoint)),
+    ...elementOps(state.names.table, '+', endpointGuards(made.endpoint)),
   ]
 }
 
@@ -178,7 +178,7 @@ export function dropSandboxOps(state: NetworkState, sandboxes: readonly { key: s
   const endpoints = sandboxes.flatMap((sandbox) => sandbox.endpoints)
   return [
     ...sandboxes.map(({ key }): Op => ['sandbox.drop', key]),
-    ...elementsOp(state.names.table, '-', endpoints.flatMap(endpointGuards)),
+    ...elementOps(state.names.table, '-', endpoints.flatMap(endpointGuards)),
     ...endpoints.map(({ link }): Op => ['net.delete?', 'host', link]),
   ]
 }

@@ -174,12 +174,14 @@ export class NetworkLab {
     const links = (await this.run(null, ['ip', '-o', 'link'])).output
       .split('\n')
       .flatMap((line) => new RegExp(`\\bg[bv]${this.instanceId}[0-9a-f]+`).exec(line)?.[0] ?? [])
-    const { output } = await this.run(null, ['nft', '-j', 'list', 'ruleset'])
-    const objects = (JSON.parse(output) as { nftables: Record<string, { table?: string; name?: string; elem?: unknown[] }>[] }).nftables
-    const sets = objects.flatMap((object) => object.set ?? object.map ?? [])
-    const elements = sets
-      .filter(({ table, name }) => table === `gantry_${this.instanceId}` && name !== 'chatter')
-      .flatMap(({ name, elem }) => (elem ?? []).map((each) => `${name} ${JSON.stringify(each)}`))
+    const elements: string[] = []
+    for (const family of ['inet', 'bridge']) {
+      const { code, output } = await this.run(null, ['nft', '-j', 'list', 'table', family, `gantry_${this.instanceId}`])
+      if (code !== 0) continue
+      const objects = (JSON.parse(output) as { nftables: Record<string, { name?: string; elem?: unknown[] }>[] }).nftables
+      const sets = objects.flatMap((object) => object.set ?? object.map ?? []).filter(({ name }) => name !== 'chatter')
+      elements.push(...sets.flatMap(({ name, elem }) => (elem ?? []).map((each) => `${name} ${JSON.stringify(each)}`)))
+    }
     return { links: links.sort(), elements: elements.sort() }
   }
 
@@ -190,7 +192,6 @@ export class NetworkLab {
     for (const { projectId } of await this.network.list({})) await this.network.removeProject(projectId)
     await this.network.close()
     await this.kernel.close()
-    for (const family of ['inet', 'bridge']) await this.run(null, ['nft', 'delete', 'table', family, `gantry_${this.instanceId}`])
     await this.run(null, ['ip', 'link', 'delete', `go${this.instanceId}`])
     rmSync(this.dataDir, { recursive: true, force: true })
   }
