@@ -168,10 +168,7 @@ export class ServerConnection {
     if (request) {
       clearTimeout(request.timer)
       this.#requests.delete(id)
-      const over = new GantryError('wrong_state', 'the request has ended')
-      request.channel?.close(over)
-      // Whatever the handler still holds on to can stop now.
-      if (!request.abort.signal.aborted && (request.channel || request.window)) request.abort.abort(over)
+      if (request.channel || request.window) closeStreams(request)
     }
     if (this.#socket.writable) this.#socket.write(frame)
   }
@@ -179,6 +176,13 @@ export class ServerConnection {
   #send(id: number, frame: Buffer): void {
     if (this.#requests.has(id) && this.#socket.writable) this.#socket.write(frame)
   }
+}
+
+/** Whatever the handler of a stream still holds on to can stop now. */
+function closeStreams(request: OpenRequest): void {
+  const over = new GantryError('wrong_state', 'the request has ended')
+  request.channel?.close(over)
+  if (!request.abort.signal.aborted) request.abort.abort(over)
 }
 
 function parseOpen(payload: Buffer): { method: AgentMethod; input: unknown; timeoutMs?: number } | GantryError {

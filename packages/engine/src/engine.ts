@@ -65,7 +65,7 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
     locks: new KeyedLock(),
     background: new Background((what, error) => config.log('error', `${what} failed`, { error: String(error) })),
     idBase: (projectId) => projects.get(projectId).idBase,
-    seccompFile: (spec) => seccomp.fileFor(spec),
+    seccompFile: rememberFilters(seccomp),
     openTerminal: (monitorDir, options) => openTerminal({ nativeDir: config.nativeDir, monitorDir, ...options }),
     hostCapabilities: rootCapabilities(),
     signal: signalProcess,
@@ -90,6 +90,19 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
       await kernel.close()
       journal.close()
     },
+  }
+}
+
+/** A start must not put a profile together only to learn that its filter is there. */
+function rememberFilters(seccomp: SeccompCache): Parts['seccompFile'] {
+  const known = new Map<string, string | null>()
+  return async (spec) => {
+    // Profiles of one's own are long and rare.
+    if (spec.seccomp !== 'default' && spec.seccomp !== 'unconfined') return seccomp.fileFor(spec)
+    const key = JSON.stringify([spec.seccomp, spec.privileged, spec.capAdd, spec.capDrop])
+    const file = known.get(key) ?? (await seccomp.fileFor(spec))
+    known.set(key, file)
+    return file
   }
 }
 
