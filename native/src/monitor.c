@@ -35,7 +35,8 @@ struct watch {
 	/* Input that stdin has not taken yet; while there is some, no viewer is read. */
 	char input[INPUT_BYTES];
 	size_t input_start, input_end;
-	uint64_t hold_until_us; /* 0: not held */
+	uint64_t hold_until_us;   /* output is left in the pipe until then; 0: not held */
+	uint64_t expect_until_us; /* the end waits so long for a viewer that was announced; 0: for none */
 	bool exited;
 	bool event_pending;
 	bool busy; /* buffers were used since they were last given back */
@@ -175,7 +176,7 @@ static bool attach_viewer(struct watch *watch, struct viewer *viewer)
 	viewer->input = strchr(fields[1], 'i') != NULL;
 	/* Frames can be joined only at their beginnings; the first viewer of held output sees all of it. */
 	viewer->offset = watch->hold_until_us ? ring->tail : ring->head;
-	watch->hold_until_us = 0;
+	watch->hold_until_us = watch->expect_until_us = 0;
 	uint64_t first = ring->framed ? ring->output_bytes - (ring->head - viewer->offset) : ring->head;
 	if (ring->framed && viewer->offset == ring->tail && ring->tail == 0)
 		first = 0;
@@ -393,8 +394,8 @@ static bool finished(struct watch *watch)
 {
 	if (!watch->exited || watch->event_pending)
 		return false;
-	if (watch->hold_until_us && now_us() < watch->hold_until_us)
-		return false; /* the viewer that was announced wants at least the exit code */
+	if (watch->expect_until_us && now_us() < watch->expect_until_us)
+		return false; /* it wants at least the exit code */
 	for (int i = 0; i < MAX_VIEWERS; i++) {
 		const struct viewer *viewer = &watch->viewers[i];
 		if (viewer->fd >= 0 && !viewer->told_exit && (viewer->attached || viewer->asked_status || viewer->header_used > 0))
@@ -425,9 +426,10 @@ static short happened(const struct polled *polled, int index)
 
 static int poll_timeout(const struct watch *watch)
 {
-	if (watch->hold_until_us) {
+	uint64_t deadline = watch->exited ? watch->expect_until_us : watch->hold_until_us;
+	if (deadline) {
 		uint64_t now = now_us();
-		return now >= watch->hold_until_us ? 0 : (int)((watch->hold_until_us - now) / 1000) + 1;
+		return now >= deadline ? 0 : (int)((deadline - now) / 1000) + 1;
 	}
 	return watch->busy ? IDLE_MS : -1;
 }
@@ -476,8 +478,8 @@ static void turn(struct watch *watch)
 		viewer_at[i] = add(&polled, viewer->fd, (short)((input_waits ? 0 : POLLIN) | (owes ? POLLOUT : 0)));
 	}
 	int ready = poll(polled.fds, (nfds_t)polled.used, poll_timeout(watch));
-	if (ready == 0 && watch->hold_until_us && now_us() >= watch->hold_until_us)
-		watch->hold_until_us = 0;
+	if (ready == 0 && watch->expect_until_us && now_us() >= watch->expect_until_us)
+		watch->hold_until_us = watch->expect_until_us = 0;
 	else if (ready == 0)
 		go_idle(watch);
 	if (ready <= 0)
@@ -521,7 +523,10 @@ static void watch_init(struct watch *watch, struct monitor *monitor)
 	for (int i = 0; i < MAX_VIEWERS; i++)
 		watch->viewers[i].fd = -1;
 	if (monitor->hold_ms)
-		watch->hold_until_us = now_us() + (uint64_t)monitor->hold_ms * 1000;
+		watch->expect_until_us = now_us() + (uint64_t)monitor->hold_ms * 1000;
+	/* A terminal's output is kept in its ring anyway. */
+	if (!monitor->tty)
+		watch->hold_until_us = watch->expect_until_us;
 	set_nonblocking(monitor->in);
 	set_nonblocking(monitor->out);
 	set_nonblocking(monitor->err);

@@ -27,6 +27,14 @@ describe('an exec', () => {
     expect(await channel.exit).toMatchObject({ exitCode: 0 })
   })
 
+  it('with a terminal waits for its viewer, too', async () => {
+    const exec = await lab.exec(container, { command: sh('echo over'), tty: true })
+    await exec.ended
+    const channel = await lab.kernel.attach(exec.monitorDir, { stdin: false, stdout: true, stderr: true, from: 0 })
+    expect(await collect(channel.output)).toBe('over\r\n')
+    expect(await channel.exit).toMatchObject({ exitCode: 0 })
+  })
+
   it('is in all namespaces of the container', async () => {
     const { stdout } = await lab.execOutput(container, {
       command: sh('for n in cgroup ipc mnt net pid user uts; do readlink /proc/self/ns/$n; done; hostname'),

@@ -184,16 +184,17 @@ describe('a monitor', () => {
   })
 
   it('tells an OOM kill', async () => {
-    const root = '/sys/fs/cgroup/memory'
-    const group = `${root}/gantry-test-${process.pid}`
+    const v2 = existsSync('/sys/fs/cgroup/cgroup.controllers')
+    const group = `/sys/fs/cgroup${v2 ? '' : '/memory'}/gantry-test-${process.pid}`
+    const limits = v2 ? ['memory.max', 'memory.swap.max'] : ['memory.limit_in_bytes', 'memory.memsw.limit_in_bytes']
     const { exit } = await lab.run(
       'exec tail /dev/zero',
       {},
       {
         cgroupOps: [
           ['mkdir', group, '0755'],
-          ['write', `${group}/memory.limit_in_bytes`, '16777216'],
-          ['write?', `${group}/memory.memsw.limit_in_bytes`, '16777216'],
+          ['write', `${group}/${limits[0]}`, '16777216'],
+          ['write?', `${group}/${limits[1]}`, v2 ? '0' : '16777216'],
         ],
         cgroupEnterOps: [['cgroup.enter', `${group}/cgroup.procs`]],
       },

@@ -78,7 +78,9 @@ function mountOp(mount: ResolvedMount): Op {
     const size = mount.tmpfs?.sizeBytes === undefined ? '' : `,size=${mount.tmpfs.sizeBytes}`
     return ['tmpfs', mount.target, ['nosuid', 'nodev', 'noexec', ...access].join(','), `mode=${mode}${size}`]
   }
-  const flags = [...access, 'idmap', ...(mount.recursive ? ['rec'] : [])]
+  // A bind source was resolved before the policy allowed it: a link that came in since is refused.
+  const strict = mount.type === 'bind' ? ['strict'] : []
+  const flags = [...access, ...(mount.idmapped ? ['idmap'] : []), ...(mount.recursive ? ['rec'] : []), ...strict]
   const propagation = mount.propagation === '' || mount.propagation === 'rprivate' ? [] : [mount.propagation]
   return ['bind', mount.source, mount.target, [...flags, ...propagation].join(',')]
 }

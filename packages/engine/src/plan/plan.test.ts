@@ -161,7 +161,7 @@ describe('planStart', () => {
     expect(find('propagation')).toEqual([['propagation', 'private']])
     const slave = { mounts: [{ ...mount, propagation: 'rslave' }] }
     expect(find('propagation', {}, slave)).toEqual([['propagation', 'slave']])
-    expect(find('bind', {}, slave).at(-1)).toEqual(['bind', '/h', '/t', 'ro,idmap,rec,rslave'])
+    expect(find('bind', {}, slave).at(-1)).toEqual(['bind', '/h', '/t', 'ro,rec,strict,rslave'])
   })
 
   it('shares the host’s name with the host’s network, unless it has one', () => {
