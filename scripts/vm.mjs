@@ -31,11 +31,12 @@ import { buildInitramfs, debianKernel } from './vm/kernel.mjs'
 import { chooseAccelerator, machine } from './vm/qemu.mjs'
 
 const packages = ['qemu-system-x86', 'busybox-static', 'cpio', 'kmod', 'e2fsprogs']
+/** What differs between the hierarchies: limits, what the machine can do, starts and what isolates them. */
 const defaultTests = [
   'packages/engine/src/cgroup',
-  'packages/engine/src/container',
-  'packages/engine/src/kernel',
-  'packages/engine/src/plan',
+  'packages/engine/src/doctor',
+  'packages/engine/src/kernel/start.root.test.ts',
+  'packages/engine/src/kernel/isolation.root.test.ts',
 ]
 const diskBytes = 20 * 1024 ** 3
 
