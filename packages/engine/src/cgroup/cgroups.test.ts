@@ -287,6 +287,11 @@ describe('impossible limits are refused in words', () => {
     expect(() => fixture.tree.updateOps(group, {}, resources)).toThrow(refused)
   })
 
+  test('a project may be allowed more cpus than today’s machine has', async () => {
+    await using fixture = onV1()
+    expect(writes(fixture, fixture.tree.projectOps('p1', { nanoCpus: 64e9 }), 'gantry-ab12/p1')).toContain('cpu/cpu.cfs_quota_us=6400000')
+  })
+
   test('cpus outside the project’s', async () => {
     await using fixture = onV1()
     fixture.write('cpuset/gantry-ab12/p1/cpuset.cpus', '0-1')

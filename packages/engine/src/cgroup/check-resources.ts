@@ -1,5 +1,6 @@
 import { GantryError, type Resources } from '@gantry/contracts'
 import type { HostFacts } from './host-facts.ts'
+import type { Level } from './limits.ts'
 import { isSubset, parseNumberList } from './number-list.ts'
 import { formatBytes } from './words.ts'
 
@@ -7,11 +8,12 @@ import { formatBytes } from './words.ts'
  * What this machine cannot give, and combinations that no schema of single fields can see, in docker's terms. Throws
  * `invalid_input` naming field, value and limit. What a project cannot give is refused where limits are translated.
  */
-export function checkResources(r: Resources, facts: HostFacts): void {
+export function checkResources(r: Resources, facts: HostFacts, level: Level = 'container'): void {
   const refuse = (field: keyof Resources, text: string, limit: string, remedy: string) =>
     new GantryError('invalid_input', text, { field: `resources.${field}`, value: String(r[field]), limit, remedy })
   const cpus = parseNumberList(facts.onlineCpus()).size
-  if (r.nanoCpus !== undefined && r.nanoCpus > cpus * 1e9) {
+  // A project's limit may be more than today's machine has: it is a bound and no request.
+  if (level === 'container' && r.nanoCpus !== undefined && r.nanoCpus > cpus * 1e9) {
     throw refuse('nanoCpus', `${r.nanoCpus / 1e9} cpus: this machine has ${cpus}`, `${cpus} cpus`, `ask for 0.01 to ${cpus} cpus`)
   }
   if (r.nanoCpus !== undefined && (r.cpuQuotaUs !== undefined || r.cpuPeriodUs !== undefined)) {

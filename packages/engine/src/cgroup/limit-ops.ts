@@ -7,7 +7,7 @@ import { deviceOps } from './devices.ts'
 import type { HostFacts } from './host-facts.ts'
 import { ensureInstanceGroups } from './instance-groups.ts'
 import type { Layout } from './layout.ts'
-import { type Limits, limitsOf, unlimited } from './limits.ts'
+import { type Level, type Limits, limitsOf, unlimited } from './limits.ts'
 import { projectOps } from './project-limits.ts'
 import { translate } from './translate.ts'
 
@@ -21,10 +21,10 @@ export interface LimitOps extends Pick<Cgroups, 'projectOps' | 'createOps' | 'up
  */
 export function createLimitOps(layout: Layout, facts: HostFacts, root: string): LimitOps {
   const projectRates = new Map<string, Limits['throttles']>()
-  const prepare = (resources: Resources) => {
+  const prepare = (resources: Resources, level: Level) => {
     const first = join(layout.hierarchies[0]?.mount ?? '/', root)
     if (!facts.exists(first)) ensureInstanceGroups(layout, root, facts)
-    checkResources(resources, facts)
+    checkResources(resources, facts, level)
   }
   const containerLimits = ({ projectId }: CgroupRef, resources: Resources) => {
     const limits = limitsOf(resources, 'container')
@@ -35,7 +35,7 @@ export function createLimitOps(layout: Layout, facts: HostFacts, root: string): 
     return { layout, facts, path: join(root, group.projectId, group.containerId), level: 'container' } as const
   }
   const createOps: Cgroups['createOps'] = (group, resources, devices) => {
-    prepare(resources)
+    prepare(resources, 'container')
     const container = containerOf(group)
     const limits = translate({ ...container, fresh: true, before: unlimited, after: containerLimits(group, resources) })
     const at = layout.where.devices
@@ -44,7 +44,7 @@ export function createLimitOps(layout: Layout, facts: HostFacts, root: string): 
   }
   return {
     projectOps(projectId, resources) {
-      prepare(resources)
+      prepare(resources, 'project')
       projectRates.set(projectId, limitsOf(resources, 'project').throttles)
       return projectOps({ layout, facts, path: join(root, projectId), resources })
     },
