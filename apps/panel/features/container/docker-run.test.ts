@@ -6,7 +6,7 @@ describe('runText', () => {
   it('is one short line for a bare image', () => {
     expect(runText({ image: 'busybox' }, 'docker')).toBe('docker run -d busybox')
     expect(runText({ image: 'busybox', tty: true, openStdin: true, command: ['sh'] }, 'gantry', 'team')).toBe(
-      'gantry run -dit --project team busybox sh',
+      'gantry --project team run -dit busybox sh',
     )
   })
 

@@ -25,11 +25,9 @@ export function runWords(spec: ContainerSpecInput): { flags: Flags; rest: string
 /** `docker run …` (or `gantry run …`) as text that can be pasted, one flag a line when it is long. */
 export function runText(spec: ContainerSpecInput, program: 'docker' | 'gantry', projectId?: string): string {
   const { flags, rest } = runWords(spec)
-  const own = program === 'gantry' && projectId ? [['--project', projectId]] : []
-  const parts = [
-    `${program} run ${spec.tty && spec.openStdin ? '-dit' : '-d'}`,
-    ...[...own, ...flags].map((words) => words.map(quoteWord).join(' ')),
-  ]
+  // the command's own option stands before its verb
+  const start = program === 'gantry' && projectId ? `gantry --project ${quoteWord(projectId)} run` : `${program} run`
+  const parts = [`${start} ${spec.tty && spec.openStdin ? '-dit' : '-d'}`, ...flags.map((words) => words.map(quoteWord).join(' '))]
   parts.push(rest.map(quoteWord).join(' '))
   const line = parts.join(' ')
   return line.length <= 80 ? line : parts.join(' \\\n  ')

@@ -14,7 +14,14 @@ import { useVisible } from '@/lib/use-visible.ts'
 export function TransferCard({ projectId }: { projectId: string }) {
   const t = useTranslations('image')
   const trpc = useTRPC()
-  const transfers = useQuery(trpc.image.transfers.queryOptions({ projectId }))
+  const transfers = useQuery(
+    trpc.image.transfers.queryOptions(
+      { projectId },
+      { refetchInterval: (query) => (query.state.data?.some((transfer) => transfer.state === 'running') ? 2000 : false) },
+    ),
+  )
+  // one of them by stream, the others by asking: browsers allow few connections
+  const watched = transfers.data?.findLast((transfer) => transfer.state === 'running')?.operationId
   const shown = (transfers.data ?? []).slice(-4).reverse()
   if (shown.length === 0) return null
   return (
@@ -22,7 +29,7 @@ export function TransferCard({ projectId }: { projectId: string }) {
       <CardHeader title={t('transfers')} />
       <ul className="divide-y">
         {shown.map((transfer) => (
-          <TransferItem key={transfer.operationId} initial={transfer} />
+          <TransferItem key={transfer.operationId} initial={transfer} watched={transfer.operationId === watched} />
         ))}
       </ul>
     </Card>
@@ -36,18 +43,18 @@ const looks = {
 } as const
 const texts = { running: 'transferRunning', done: 'transferDone', failed: 'transferFailed' } as const
 
-function TransferItem({ initial }: { initial: ImageTransfer }) {
+function TransferItem({ initial, watched }: { initial: ImageTransfer; watched: boolean }) {
   const t = useTranslations('image')
   const trpc = useTRPC()
   const queryClient = useQueryClient()
   const visible = useVisible()
   const [live, setLive] = useState<ImageTransfer | null>(null)
-  const transfer = live ?? initial
+  const transfer = live && (watched || live.state !== 'running') ? live : initial
   useSubscription(
     trpc.image.progress.subscriptionOptions(
       { projectId: initial.projectId, operationId: initial.operationId },
       {
-        enabled: visible && transfer.state === 'running',
+        enabled: visible && watched && transfer.state === 'running',
         onData(state) {
           setLive(state)
           if (state.state !== 'running') void queryClient.invalidateQueries(trpc.image.pathFilter())
