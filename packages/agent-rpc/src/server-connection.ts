@@ -157,7 +157,8 @@ export class ServerConnection {
 
   /** What the client may see of a failure. */
   #public(error: unknown, method: string): GantryError {
-    if (error instanceof GantryError) return error
+    const known = error instanceof GantryError ? error : exhausted(error)
+    if (known) return known
     const errorId = randomBytes(4).toString('hex')
     this.#report(error, method, errorId)
     return new GantryError('internal', `internal error ${errorId}; the agent's log has the details`)
@@ -176,6 +177,24 @@ export class ServerConnection {
   #send(id: number, frame: Buffer): void {
     if (this.#requests.has(id) && this.#socket.writable) this.#socket.write(frame)
   }
+}
+
+/** What the machine ran out of, whichever part of the agent met it; undefined for any other failure. */
+function exhausted(error: unknown): GantryError | undefined {
+  const errno = (error as NodeJS.ErrnoException | undefined)?.code
+  if (errno === 'ENOSPC' || errno === 'EDQUOT') {
+    const remedy = 'remove unused images, containers or volumes, or enlarge the disk'
+    return new GantryError('no_space', "the disk with the agent's data is full", { errno, remedy }, { cause: error })
+  }
+  if (errno === 'EMFILE' || errno === 'ENFILE' || errno === 'ENOMEM') {
+    return new GantryError(
+      'unavailable',
+      `the agent has run out of ${errno === 'ENOMEM' ? 'memory' : 'open files'}`,
+      { errno },
+      { cause: error },
+    )
+  }
+  return undefined
 }
 
 /** Whatever the handler of a stream still holds on to can stop now. */

@@ -72,6 +72,15 @@ test('an unknown failure is internal, hidden, and reported once', async () => {
   expect(reported).toHaveLength(1)
 })
 
+test('a full disk is said in words, whichever write met it', async () => {
+  await offer({
+    'project.list': async () => {
+      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+    },
+  })
+  await expect(client.call('project.list', {})).rejects.toMatchObject({ code: 'no_space', detail: { errno: 'ENOSPC' } })
+})
+
 test('bad input names the field; unknown fields and methods are refused', async () => {
   await offer({ 'project.remove': async () => ({}) })
   await expect(client.call('project.remove', { id: 'Bad Name' })).rejects.toMatchObject({ code: 'invalid_input', detail: { field: 'id' } })

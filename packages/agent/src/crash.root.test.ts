@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { settledCounts } from './testing/kernel-counts.ts'
@@ -59,6 +59,38 @@ describe('the agent is killed', () => {
     await expect.poll(async () => (await agent.inspect(again)).state.status).toBe('running')
     await expect.poll(() => agent.inspect(once).catch((error) => error.code)).toBe('not_found')
     expect((await agent.inspect(stopped)).state.status).toBe('exited')
+  })
+
+  test('after the machine went down, policies start what should run, and the rest has ended', async () => {
+    const command = ['sleep', '1000']
+    const [always, plain, stopped] = [
+      await agent.run({ command, restart: { name: 'always' } }),
+      await agent.run({ command }),
+      await agent.run({ command, restart: { name: 'unless-stopped' } }),
+    ]
+    await agent.client.call('container.stop', { projectId, container: stopped, timeoutSeconds: 0 })
+    const pids = await Promise.all([always, plain].map(async (id) => (await agent.inspect(id)).state.pid))
+    await agent.kill()
+    // Monitors first, so that nobody is left to record the end.
+    const monitors = pids.map(parentOf)
+    for (const pid of [...monitors, ...pids]) process.kill(pid, 'SIGKILL')
+    await expect.poll(() => pids.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([])
+    rmSync(`${agent.runDir}/m`, { recursive: true })
+    await agent.start()
+    await expect.poll(async () => (await agent.inspect(always)).state.status).toBe('running')
+    expect((await agent.inspect(plain)).state).toMatchObject({ status: 'exited', exitCode: 255, pid: 0 })
+    expect((await agent.inspect(stopped)).state).toMatchObject({ status: 'exited', exitCode: 137 })
+  })
+
+  test('damaged state files are kept aside and rebuilt from what runs', async () => {
+    const id = await agent.run({ command: ['sleep', '1000'] })
+    const { pid } = (await agent.inspect(id)).state
+    await agent.kill()
+    const folder = `${agent.dataDir}/containers/${id}`
+    writeFileSync(`${folder}/state.json`, readFileSync(`${folder}/state.json`, 'utf8').slice(0, 100))
+    await agent.start()
+    expect((await agent.inspect(id)).state).toMatchObject({ status: 'running', pid })
+    expect(readdirSync(folder).some((name) => name.startsWith('state.json.bad-'))).toBe(true)
   })
 
   test('a terminal session goes on', async () => {
@@ -164,6 +196,10 @@ test('kills at random moments of many verbs at once leave whole containers or no
   await agent.remove(await agent.run(spec), { force: true, volumes: true })
   await expect.poll(() => settledCounts(agent), { timeout: 20_000 }).toEqual(before)
 })
+
+function parentOf(pid: number): number {
+  return Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+}
 
 /** Whole lives one after the other, until the agent is gone. */
 async function busily(spec: { command: string[] }): Promise<void> {

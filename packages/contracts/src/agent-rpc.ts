@@ -152,9 +152,15 @@ export const agentMethods = {
   ),
 
   'exec.create': call(z.strictObject({ ...container, spec: execSpecSchema }), z.object({ id: z.string() })),
-  /** Starts the exec and carries its bytes. */
+  /** Starts the exec and carries its bytes; with `detach` only starts it: the answer is then exit code 0 at once. */
   'exec.start': duplex(
-    z.strictObject({ ...project, id: z.string(), columns: z.number().int().optional(), rows: z.number().int().optional() }),
+    z.strictObject({
+      ...project,
+      id: z.string(),
+      detach: z.boolean().default(false),
+      columns: z.number().int().optional(),
+      rows: z.number().int().optional(),
+    }),
     z.object({ exitCode: z.number().int() }),
   ),
   /** create + start + wait of a command without input or viewer; output is cut at 64 KiB. */

@@ -1,4 +1,5 @@
 import { containerDefaults } from '@gantry/contracts'
+import { withDeadline } from '../lib/deadline.ts'
 import { signalNumber } from '../lib/signals.ts'
 import type { Container } from './container.ts'
 import { type Parts, emit } from './parts.ts'
@@ -9,6 +10,8 @@ export interface StopOptions {
   readonly signal?: string
 }
 const SIGKILL = 9
+/** A process that is stuck in the kernel (a dead network file system) does not end. */
+const killDeadlineMs = 30_000
 
 /** Stop signal, grace, then SIGKILL to the whole group. Resolves when the container has ended and given back what it held. */
 export async function stopContainer(parts: Parts, container: Container, options: StopOptions, signal: AbortSignal): Promise<void> {
@@ -41,10 +44,12 @@ export async function killAndWait(parts: Parts, container: Container): Promise<v
   container.stoppedByUser = true
   if (container.started) {
     emit(parts, container, 'kill', { signal: String(SIGKILL) })
-    const ended = container.wait('next-exit', new AbortController().signal)
-    parts.signal(container.started, SIGKILL)
-    await parts.cgroups.killAll(container.group)
-    await ended
+    const { started } = container
+    await withDeadline(`the end of container ${container.name} after SIGKILL`, killDeadlineMs, async (signal) => {
+      const ended = container.wait('next-exit', signal)
+      parts.signal(started, SIGKILL)
+      await Promise.all([parts.cgroups.killAll(container.group), ended])
+    })
   }
   await container.cleanup
 }

@@ -5,7 +5,9 @@ import type { Exec, Viewer } from './exec.ts'
 import { forgetFiles, startExec } from './start-exec.ts'
 import { view, viewTerminal } from './view.ts'
 
-export interface Size {
+export interface RunOptions {
+  /** Nobody looks: the process goes on by itself. */
+  readonly detach: boolean
   readonly columns?: number
   readonly rows?: number
 }
@@ -15,11 +17,12 @@ const SIGHUP = 1
 export async function runAttached(
   parts: Parts,
   exec: Exec,
-  size: Size,
+  options: RunOptions,
   channel: ByteChannel,
   signal: AbortSignal,
 ): Promise<{ exitCode: number }> {
-  await startExec(parts, exec, { viewer: true, ...size })
+  await startExec(parts, exec, { viewer: !options.detach, columns: options.columns, rows: options.rows })
+  if (options.detach) return { exitCode: 0 }
   const { spec } = exec
   const attached = await openViewer(parts, exec, { stdin: spec.openStdin, from: 0 })
   if (!attached) return { exitCode: (await exec.wait()).exitCode }
