@@ -102,6 +102,13 @@ export function snapshotterConformance(name: string, make: () => Promise<Snapsho
         ])
       }))
 
+    test('the mount points of the engine’s own files are no change, unless there is something in them', () =>
+      withContainer(async (under, source) => {
+        under.run(source, 'touch etc/hosts etc/hostname etc/other; echo x > etc/resolv.conf')
+        const added = (await under.snapshotter.diff(one)).filter((change) => change.kind === 'added')
+        expect(added.map((change) => change.path)).toEqual(['/etc/other', '/etc/resolv.conf'])
+      }))
+
     test('a name that a layer deleted and the container makes is added', () =>
       withContainer(async (under, source) => {
         under.run(source, 'echo x > etc/b')

@@ -15,6 +15,9 @@ export async function diffUpper(upperDir: string, lowerDirs: readonly string[]):
   return changes.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
 }
 
+/** Empty files that a start makes to mount the engine's own over; no change by the container. */
+const mountPoints: ReadonlySet<string> = new Set(['/etc/hosts', '/etc/hostname', '/etc/resolv.conf'])
+
 interface Level {
   readonly upper: string
   /** Folders of the lower layers that show through here, topmost first. */
@@ -33,10 +36,12 @@ async function diffEntry(level: Level, entry: Dirent, changes: Change[]): Promis
   const upper = join(level.upper, entry.name)
   const path = `${level.path}/${entry.name}`
   const below = await lookUp(level.lowers, entry.name)
-  if (isWhiteout(await lstat(upper))) {
+  const stat = await lstat(upper)
+  if (isWhiteout(stat)) {
     if (below) changes.push({ kind: 'deleted', path })
     return
   }
+  if (!below && mountPoints.has(path) && entry.isFile() && stat.size === 0) return
   changes.push({ kind: below ? 'modified' : 'added', path })
   if (entry.isDirectory()) await diffFolder({ upper, lowers: below?.folders ?? [], path }, changes)
 }
