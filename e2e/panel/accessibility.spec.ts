@@ -20,6 +20,7 @@ const tabs = ['terminal', 'logs', 'stats', 'inspect', 'limits', 'startup', 'proc
 for (const colorScheme of ['light', 'dark'] as const) {
   for (const locale of ['en', 'zh'] as const) {
     test(`every page is accessible: ${colorScheme}, ${locale}`, async ({ panel, link, instance }) => {
+      test.setTimeout(600_000)
       const { id } = await instance.agent.call('container.create', {
         projectId: 'default',
         spec: { name: `axe-${colorScheme}-${locale}`, image: 'busybox', command: ['sleep', '100000'] },
