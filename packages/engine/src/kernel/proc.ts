@@ -16,11 +16,6 @@ export async function startTicks(pid: number): Promise<number> {
   return Number(fields[19] ?? 0)
 }
 
-/** True while the process that started then exists, as a zombie too. */
-export async function isAlive(pid: number, ticks: number): Promise<boolean> {
-  return pid > 0 && (await startTicks(pid)) === ticks
-}
-
 let rootSet: readonly string[] | undefined
 
 /** The capabilities this process could pass on (its bounding set): what a container can be given at most. */

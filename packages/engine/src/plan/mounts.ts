@@ -6,7 +6,7 @@ import type { StartInput } from './plan.ts'
 import { initPath } from './process.ts'
 
 /** Every container's /dev has these, as bind mounts of the host's nodes: a user namespace may not make nodes. */
-export const deviceNodes = ['null', 'zero', 'full', 'random', 'urandom', 'tty'] as const
+const deviceNodes = ['null', 'zero', 'full', 'random', 'urandom', 'tty'] as const
 const links: readonly (readonly [target: string, link: string])[] = [
   ['/proc/self/fd', '/dev/fd'],
   ['/proc/self/fd/0', '/dev/stdin'],

@@ -1,10 +1,9 @@
 import type { ContainerSpec, ExecSpec, ImageConfig, Op } from '@gantry/contracts'
 import type { StartPlan } from '../kernel/kernel.ts'
 import type { ResolvedMount, RootfsSource, Sandbox } from '../ports.ts'
-import { capabilityOps } from './capabilities.ts'
 import { execNamespaceOps, namespaceOps } from './namespaces.ts'
-import { deviceNodes, rootfsOps } from './mounts.ts'
-import { commandLine, execProcessOps, processOps } from './process.ts'
+import { rootfsOps } from './mounts.ts'
+import { execProcessOps, processOps } from './process.ts'
 
 /** Everything a start is decided from. Values only: whoever calls has resolved names, pulled images and made folders. */
 export interface StartInput {
@@ -146,5 +145,3 @@ function monitorOps(choice: MonitorChoices): Op[] {
   if (choice.exitFile) ops.push(['exit.file', choice.exitFile])
   return ops
 }
-
-export { capabilityOps, commandLine, deviceNodes }
