@@ -35,6 +35,7 @@ const packagesToTest = [
   'libcap2-bin',
   'e2fsprogs',
   'clang-format',
+  'kmod',
   'procps',
   'git',
 ]
