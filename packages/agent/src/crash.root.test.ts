@@ -74,7 +74,7 @@ describe('the agent is killed', () => {
     // Monitors first, so that nobody is left to record the end.
     const monitors = pids.map(parentOf)
     for (const pid of [...monitors, ...pids]) process.kill(pid, 'SIGKILL')
-    await expect.poll(() => pids.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([])
+    await expect.poll(() => pids.filter(alive)).toEqual([])
     rmSync(`${agent.runDir}/m`, { recursive: true })
     await agent.start()
     await expect.poll(async () => (await agent.inspect(always)).state.status).toBe('running')
@@ -196,6 +196,11 @@ test('kills at random moments of many verbs at once leave whole containers or no
   await agent.remove(await agent.run(spec), { force: true, volumes: true })
   await expect.poll(() => settledCounts(agent), { timeout: 20_000 }).toEqual(before)
 })
+
+/** Not so a process that has ended and that nobody has asked about. */
+function alive(pid: number): boolean {
+  return existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+}
 
 function parentOf(pid: number): number {
   return Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
