@@ -4,12 +4,14 @@ import { bridgeOps } from './links.ts'
 import type { Network } from './network-record.ts'
 import { noFirewall } from './ruleset.ts'
 import type { NetworkState } from './state.ts'
+import { avoidHostRoutes } from './taken-subnets.ts'
 
 /** Makes the network's bridge, firewall elements and resolver when they are not there yet. */
 export async function bringUp(state: NetworkState, network: Network): Promise<void> {
   if (network.up) return
   await state.locks.run(network.id, async () => {
     if (network.up) return
+    if (isUnused(state, network)) await avoidHostRoutes(state, network)
     await state.ops(bringUpOps(state, network))
     await enableForwarding(
       state,
@@ -20,7 +22,11 @@ export async function bringUp(state: NetworkState, network: Network): Promise<vo
   })
 }
 
-export function bringUpOps(state: NetworkState, network: Network): Op[] {
+function isUnused(state: NetworkState, network: Network): boolean {
+  return ![...state.active.values()].some(({ record }) => record.endpoints.some(({ endpoint }) => endpoint.networkId === network.id))
+}
+
+function bringUpOps(state: NetworkState, network: Network): Op[] {
   return [...bridgeOps(network.bridgePlan), ...elementOps(state.names.table, '+', networkElements(network.firewall))]
 }
 

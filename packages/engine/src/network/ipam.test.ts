@@ -70,7 +70,7 @@ describe('usableRange', () => {
 describe('chooseSubnet', () => {
   it('avoids what is taken, but not the default route', () => {
     const taken = ['0.0.0.0/0', '172.18.0.0/16', '172.19.0.0/22'].map(parseSubnet)
-    expect(formatSubnet(chooseSubnet(4, taken, 'ab12'))).toBe('172.19.4.0/22')
+    expect(formatSubnet(chooseSubnet(4, taken, '0000'))).toBe('172.19.4.0/22')
   })
   it('gives networks that do not overlap', () => {
     const chosen: Subnet[] = []
@@ -79,6 +79,10 @@ describe('chooseSubnet', () => {
       expect(chosen.some((other) => overlaps(other, next))).toBe(false)
       chosen.push(next)
     }
+  })
+  it('begins at another place for each instance, and comes round', () => {
+    expect(formatSubnet(chooseSubnet(4, [], '037f'))).toBe('172.31.252.0/22')
+    expect(formatSubnet(chooseSubnet(4, [parseSubnet('172.31.252.0/22')], '037f'))).toBe('172.18.0.0/22')
   })
   it('puts IPv6 into a unique local prefix of the instance', () => {
     expect(formatSubnet(chooseSubnet(6, [], 'ab12'))).toBe('fd67:ab12:6e74::/64')

@@ -92,32 +92,40 @@ export function usableRange(subnet: Subnet): { first: bigint; last: bigint } {
 }
 
 /**
- * Where automatic subnets come from. A bridge has at most 1,023 ports, hence /22; the first range is docker's, the second is
+ * Where automatic subnets come from. A bridge has at most 1,023 ports, hence /22; the first ranges are docker's, the last is
  * for hosts with very many networks.
  */
 const automatic4: readonly Subnet[] = ['172.18.0.0/15', '172.20.0.0/14', '172.24.0.0/13', '10.192.0.0/11'].map(parseSubnet)
 const automaticPrefix4 = 22
+/** Candidates of the first three ranges: where an instance begins to look is spread over these. */
+const usual4 = 14 * 64
 
 /**
- * The first automatic subnet that overlaps with none of `taken` (other networks, the host's routes). IPv6 subnets are /64 of the
- * instance's own unique local prefix (RFC 4193), made from its id.
+ * The first automatic subnet that overlaps with none of `taken` (other networks, the host's routes). Each instance begins at a place
+ * of its own, because a network's subnet is not seen by others before its bridge is up. IPv6 subnets are /64 of the instance's own
+ * unique local prefix (RFC 4193), made from its id.
  */
 export function chooseSubnet(family: Family, taken: readonly Subnet[], instanceId: string): Subnet {
-  for (const candidate of family === 4 ? candidates4() : candidates6(instanceId)) {
-    if (!taken.some((other) => other.prefixLength > 0 && overlaps(candidate, other))) return candidate
+  const others = taken.filter((other) => other.family === family && other.prefixLength > 0)
+  for (const candidate of family === 4 ? candidates4(instanceId) : candidates6(instanceId)) {
+    if (!others.some((other) => overlaps(candidate, other))) return candidate
   }
   throw new GantryError('no_space', `no free IPv${family} subnet is left for another network`, {
     remedy: 'remove unused networks, or name a subnet when creating the network',
   })
 }
 
-function* candidates4(): Generator<Subnet> {
+function* candidates4(instanceId: string): Generator<Subnet> {
+  const step = 1n << BigInt(32 - automaticPrefix4)
+  const all: Subnet[] = []
   for (const range of automatic4) {
-    const step = 1n << BigInt(32 - automaticPrefix4)
-    for (let base = range.base; base < range.base + subnetSize(range); base += step) {
-      yield { family: 4, base, prefixLength: automaticPrefix4 }
-    }
+    for (let base = range.base; base < range.base + subnetSize(range); base += step)
+      all.push({ family: 4, base, prefixLength: automaticPrefix4 })
   }
+  const first = Number.parseInt(instanceId, 16) % usual4
+  yield* all.slice(first, usual4)
+  yield* all.slice(0, first)
+  yield* all.slice(usual4)
 }
 
 function* candidates6(instanceId: string): Generator<Subnet> {

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { GantryError, type NetworkInspect, type NetworkSpec, networkSpecSchema } from '@gantry/contracts'
-import { formatSubnet, parseSubnet, type Subnet } from './address.ts'
 import { takeDown } from './bridges.ts'
 import { emit } from './network-events.ts'
 import { completeSpec } from './network-spec.ts'
 import { defaultNetworkName, Network, type NetworkRecord } from './network-record.ts'
+import { takenSubnets } from './taken-subnets.ts'
 import { publishedPorts } from './port-table.ts'
 import type { SandboxMaker } from './sandboxes.ts'
 import type { NetworkState } from './state.ts'
@@ -22,36 +22,25 @@ export async function createNetwork(state: NetworkState, projectId: string, spec
       })
     }
     const complete = completeSpec(spec, await takenSubnets(state), state.dependencies.config.instanceId)
-    const network = new Network(newRecord(state, projectId, complete, builtin))
+    const network = new Network(newRecord(state, projectId, complete, { builtin, automatic: spec.ipam.length === 0 }))
     await state.networks.add(network)
     emit(state, network, 'create')
     return network
   })
 }
 
-function newRecord(state: NetworkState, projectId: string, spec: NetworkSpec, builtin: boolean): NetworkRecord {
+function newRecord(
+  state: NetworkState,
+  projectId: string,
+  spec: NetworkSpec,
+  kind: Pick<NetworkRecord, 'builtin' | 'automatic'>,
+): NetworkRecord {
   for (;;) {
     const id = randomBytes(32).toString('hex')
     const bridge = state.names.bridge(id)
     if (state.networks.all().some(({ record }) => record.bridge === bridge)) continue
-    return { id, projectId, spec, builtin, bridge, createdAt: new Date().toISOString() }
+    return { id, projectId, spec, ...kind, bridge, createdAt: new Date().toISOString() }
   }
-}
-
-/** Subnets of our networks and of the host's routes: whatever a new network must not hide. */
-async function takenSubnets(state: NetworkState): Promise<{ subnet: Subnet; holder: string }[]> {
-  const own = state.networks
-    .all()
-    .flatMap(({ record, subnets }) => subnets.map((subnet) => ({ subnet, holder: `network ${record.spec.name}` })))
-  const [routes = ''] = await state.ops([['net.routes', 'host']])
-  const host = routes
-    .split('\n')
-    .filter((line) => line && !line.includes(` ${state.names.bridgePrefix}`))
-    .map((line) => parseSubnet(line.split(' ')[0] ?? ''))
-    // Multicast and link-local routes are on every interface and hide nothing.
-    .filter((subnet) => subnet.prefixLength > 0 && !/^(ff00|fe80)/.test(formatSubnet(subnet)))
-    .map((subnet) => ({ subnet, holder: 'a route of this host' }))
-  return [...own, ...host]
 }
 
 /** The project's default network, made when it has none. */
@@ -103,7 +92,8 @@ export function inspectNetwork(state: NetworkState, network: Network): NetworkIn
         ports: publishedPorts(record.published),
       })),
   )
-  return { ...network.record, spec: { ...network.record.spec }, containers }
+  const { automatic: _, ...shown } = network.record
+  return { ...shown, containers }
 }
 
 /** `key` or `key=value`, all must match. */

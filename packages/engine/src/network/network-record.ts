@@ -13,27 +13,28 @@ export interface NetworkRecord {
   readonly projectId: string
   readonly spec: NetworkSpec
   readonly builtin: boolean
+  /** The subnets were picked by us: they may be picked again while nobody uses the network. */
+  readonly automatic: boolean
   readonly bridge: string
   readonly createdAt: string
 }
 
 /** A network in memory: its record, and which addresses are taken. */
 export class Network {
-  readonly record: NetworkRecord
-  readonly pools: readonly AddressPool[]
+  record: NetworkRecord
+  pools: readonly AddressPool[]
   /** Whether the bridge and its firewall elements exist in the kernel. */
   up = false
 
   constructor(record: NetworkRecord) {
     this.record = record
-    this.pools = record.spec.ipam.map(
-      ({ subnet, gateway, ipRange }) =>
-        new AddressPool({
-          subnet: parseSubnet(subnet),
-          gateway: parseAddress(gateway ?? subnet),
-          ...(ipRange ? { range: parseSubnet(ipRange) } : {}),
-        }),
-    )
+    this.pools = poolsOf(record)
+  }
+
+  /** Other subnets, before the first endpoint. */
+  move(record: NetworkRecord): void {
+    this.record = record
+    this.pools = poolsOf(record)
   }
 
   get id(): string {
@@ -74,4 +75,15 @@ export class Network {
   gatewayTexts(): string[] {
     return this.gateways.map(formatAddress)
   }
+}
+
+function poolsOf({ spec }: NetworkRecord): AddressPool[] {
+  return spec.ipam.map(
+    ({ subnet, gateway, ipRange }) =>
+      new AddressPool({
+        subnet: parseSubnet(subnet),
+        gateway: parseAddress(gateway ?? subnet),
+        ...(ipRange ? { range: parseSubnet(ipRange) } : {}),
+      }),
+  )
 }

@@ -60,7 +60,7 @@ export class NetworkStore {
   async add(network: Network): Promise<void> {
     this.#networks.set(network.id, network)
     try {
-      await this.#save()
+      await this.save()
     } catch (error) {
       this.#networks.delete(network.id)
       throw error
@@ -69,11 +69,11 @@ export class NetworkStore {
 
   async remove(network: Network): Promise<void> {
     this.#networks.delete(network.id)
-    await this.#save()
+    await this.save()
   }
 
   /** One write at a time, each with everything known when it begins. */
-  #save(): Promise<void> {
+  save(): Promise<void> {
     const write = () => replaceFile(this.#path, { version: 1, networks: this.all().map(({ record }) => record) })
     const mine = this.#writing.then(write, write)
     this.#writing = mine.catch(() => {})

@@ -234,6 +234,21 @@ describe('networks of their own', () => {
     for (const container of [a, b]) await lab.stop(container)
     await lab.network.remove('lab', 'six')
   })
+  it('move aside when the host has a route to their subnet by now', async () => {
+    const { spec } = await make({ name: 'movable' })
+    const [before] = spec.ipam
+    await lab.run(null, ['ip', 'route', 'add', before?.subnet ?? '', 'dev', 'lo'])
+    const a = await lab.start('mover', { endpoints: [{ network: 'movable' }] })
+    const after = (await lab.network.inspect('lab', 'movable')).spec.ipam[0]
+    expect(after?.subnet).not.toBe(before?.subnet)
+    expect(a.sandbox.endpoints[0]?.ipv4Gateway).toBe(after?.gateway)
+    await make({ name: 'fixed', ipam: [{ subnet: '10.233.0.0/24' }] })
+    await lab.run(null, ['ip', 'route', 'add', '10.233.0.0/25', 'dev', 'lo'])
+    await expect(lab.start('stuck', { endpoints: [{ network: 'fixed' }] })).rejects.toMatchObject({ code: 'already_exists' })
+    for (const route of [before?.subnet ?? '', '10.233.0.0/25']) await lab.run(null, ['ip', 'route', 'delete', route, 'dev', 'lo'])
+    await lab.stop(a)
+    for (const name of ['movable', 'fixed']) await lab.network.remove('lab', name)
+  })
   it('can have IPv6 only', async () => {
     await make({ name: 'only6', ipam: [{ subnet: 'fd67:2::/64' }] })
     const a = await lab.start('a66', { endpoints: [{ network: 'only6' }], ports: [{ containerPort: 80, hostPort: 28093 }] })
