@@ -47,6 +47,17 @@ export function createLauncher(options: LauncherOptions): Kernel {
   return new Launcher(options)
 }
 
+/** MAX_FRAME of native/src/wire.h; the kernel itself takes about 2 MiB of arguments and environment (execve(2)). */
+const maxFrameBytes = 8 * 1024 * 1024
+
+function tooLong(bytes: number): GantryError {
+  return new GantryError('invalid_input', `command, environment and mounts take ${bytes} bytes, at most ${maxFrameBytes} are possible`, {
+    asked: String(bytes),
+    limit: String(maxFrameBytes),
+    remedy: 'pass large values in a file or volume',
+  })
+}
+
 class Launcher implements Kernel {
   private readonly options: LauncherOptions
   private child: ChildProcess | null = null
@@ -112,6 +123,7 @@ class Launcher implements Kernel {
     if (this.closed) return Promise.reject(new GantryError('unavailable', 'the engine is shutting down'))
     const id = this.nextId++
     const frame = encodeRequest([String(id), ...head], ops)
+    if (frame.length > maxFrameBytes) return Promise.reject(tooLong(frame.length))
     const wire = this.connect()
     return new Promise((resolve, reject) => {
       this.pending.set(id, { resolve, reject, parts: Array.from({ length: ops.length }, () => '') })

@@ -78,6 +78,15 @@ describe('a container start', () => {
     expect(error.message).toContain('interpreter')
   })
 
+  it('refuses a command that is too long, and goes on', async () => {
+    const error = await failure(lab.start({ command: ['true', ...Array.from({ length: 100 }, () => 'x'.repeat(131_072))] }))
+    expect(error).toMatchObject({ code: 'invalid_input', detail: { limit: '8388608' } })
+    expect(await failure(lab.start({ command: ['true', ...Array.from({ length: 30 }, () => 'x'.repeat(131_000))] }))).toMatchObject({
+      detail: { errno: 'E2BIG', exitCode: 126 },
+    })
+    expect((await lab.run('exit 0')).exit.exitCode).toBe(0)
+  })
+
   it('leaves nothing behind after a failure', async () => {
     const input = await lab.input({ image: 'test', command: ['no-such-command'] })
     await failure(lab.kernel.start(planStart(input)))
