@@ -27,9 +27,17 @@ export class LogCursor {
         this.#offset += end + 1
         return filter.take(this.#block.toString('utf8', 0, end))
       }
-      if (bytesRead < this.#block.length) return null
-      this.#growOrSkip()
+      if (bytesRead === this.#block.length) this.#growOrSkip()
+      else if (!(await this.#startedOver())) return null
     }
+  }
+
+  /** A log of one file only is emptied in place when it is full. */
+  async #startedOver(): Promise<boolean> {
+    const { size } = await this.file.handle.stat()
+    if (size >= this.#offset) return false
+    this.#offset = 0
+    return true
   }
 
   /** The last line when it lacks its end and is whole otherwise; for files that nobody writes any more. */

@@ -15,16 +15,18 @@ export async function openLog(path: string): Promise<LogFile | null> {
   return { handle, inode: ino, modifiedMs: Number(mtimeMs) }
 }
 
+/** Names in a row that may be missing before the end is believed: a rotation under way leaves a gap that moves. */
+const LONGEST_GAP = 3
+
 /**
- * All files of a log, oldest first. Opened newest first: a rotation in between makes a file come up twice under its next
- * name, which the inode tells, and never lets one slip by.
+ * All files of a log, oldest first. Opened newest first, against the direction in which rotation moves them: a file that moves
+ * meanwhile comes up twice under its next name, which the inode tells, and never slips by.
  */
 export async function openAll(path: string): Promise<LogFile[]> {
   const files: LogFile[] = []
-  for (let index = 0; ; index++) {
+  for (let index = 0, gap = 0; gap < LONGEST_GAP; index++) {
     const file = await openLog(rotated(path, index))
-    // A crash between two renames leaves no newest file for a moment; older ones must then still be found.
-    if (!file && index > 0) break
+    gap = file ? 0 : gap + 1
     if (!file) continue
     if (files.some((known) => known.inode === file.inode)) await file.handle.close()
     else files.unshift(file)

@@ -135,6 +135,18 @@ test('follow: lines come as they are written, until the reader leaves', async ()
   expect((await last).done).toBe(true)
 })
 
+test('follow: a log of one file is emptied in place when it is full, and goes on from its beginning', async () => {
+  const leave = new AbortController()
+  writeFileSync(path, text(0, 100))
+  const reader = readLogs(path, { ...all, follow: true, tail: 1 }, leave.signal)
+  expect(numbers((await reader.next()).value?.lines ?? [])).toEqual([99])
+  const next = reader.next()
+  writeFileSync(path, line(100))
+  expect(numbers((await next).value?.lines ?? [])).toEqual([100])
+  leave.abort()
+  expect((await reader.next()).done).toBe(true)
+})
+
 test('follow ends at until', async () => {
   const done = read({ follow: true, until: time(5) })
   writeFileSync(path, text(0, 5))
