@@ -122,7 +122,7 @@ function SecurityFacts({ container }: { container: ContainerInspect }) {
 
 function Section({ title, children }: { title: string; children: ReactNode }) {
   return (
-    <Card aria-label={title}>
+    <Card>
       <CardHeader title={title} />
       <CardBody>{children}</CardBody>
     </Card>
