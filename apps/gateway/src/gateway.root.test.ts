@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
+import Sqlite from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TerminalViewer } from './testing/terminal-viewer.ts'
 import { TestInstance, end } from './testing/test-instance.ts'
@@ -284,7 +285,6 @@ async function failures(): Promise<{ error: string }[]> {
 
 /** The agent is stopped, so the request hangs between intent and answer: visible as a reservation. */
 async function waitForOperation(): Promise<void> {
-  const { default: Sqlite } = await import('better-sqlite3')
   const db = new Sqlite(`${instance.dataDir}/panel/gantry.db`, { readonly: true })
   await until(async () => (db.prepare('SELECT count(*) AS n FROM "Operation"').get() as { n: number }).n === 1)
   db.close()

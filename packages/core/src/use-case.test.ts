@@ -1,5 +1,6 @@
-import { GantryError } from '@gantry/contracts'
+import type { GantryError } from '@gantry/contracts'
 import { listAuditEntries, listOperations, writeSetting, readSetting } from '@gantry/db'
+import Sqlite from 'better-sqlite3'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
 import type { Caller } from './backend.ts'
@@ -128,7 +129,6 @@ it('refuses to run a change of a project that names none', async () => {
 it('says unavailable when another process keeps the database locked, and changes nothing', async () => {
   await using test = await testBackend()
   const ann = await test.user('ann@example.org')
-  const { default: Sqlite } = await import('better-sqlite3')
   const other = new Sqlite(test.file)
   other.exec('BEGIN IMMEDIATE')
   await expect(setNote().execute(test.backend, ann, { note: 'b' })).rejects.toMatchObject({ code: 'unavailable' })

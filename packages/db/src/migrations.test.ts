@@ -12,6 +12,7 @@ import { insertAuditEntry, insertProject, isDuplicate, listProjects, lockProject
 import { postgresServer } from './testing/postgres-server.ts'
 
 type Provider = 'sqlite' | 'postgresql'
+const require = createRequire(import.meta.url)
 const prismaDir = fileURLToPath(new URL('../../../prisma', import.meta.url))
 
 /** All migrations of the provider, as they are applied to an empty database. */
@@ -61,7 +62,7 @@ async function startEngine(factory: SqlMigrationAwareDriverAdapterFactory): Prom
 
 /** Once per process: its glue keeps one instance. */
 async function loadEngine(): Promise<EngineModule> {
-  const folder = dirname(createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm'))
+  const folder = dirname(require.resolve('@prisma/schema-engine-wasm'))
   const glue = await import(pathToFileURL(join(folder, 'schema_engine_bg.js')).href)
   const module = new WebAssembly.Module(readFileSync(join(folder, 'schema_engine_bg.wasm')))
   const { exports } = new WebAssembly.Instance(module, { './schema_engine_bg.js': glue })

@@ -37,11 +37,16 @@ export class TerminalDoor {
     socket.on('error', (error) => this.#backend.log.warn('a terminal socket failed', { error }))
     const secret = new URL(request.url ?? '', 'http://gateway').searchParams.get('ticket') ?? ''
     const ticket = this.#backend.tickets.redeem(secret)
-    if (!ticket) return refuseTerminal(socket, new GantryError('forbidden', 'the terminal ticket is unknown, used or too old'))
+    if (!ticket) {
+      refuseTerminal(socket, new GantryError('forbidden', 'the terminal ticket is unknown, used or too old'))
+      return
+    }
     const { id } = ticket.caller.user
     const open = (this.#open.get(id) ?? 0) + 1
-    if (open > maxSocketsPerUser)
-      return refuseTerminal(socket, new GantryError('rate_limited', `${maxSocketsPerUser} terminals are open already`))
+    if (open > maxSocketsPerUser) {
+      refuseTerminal(socket, new GantryError('rate_limited', `${maxSocketsPerUser} terminals are open already`))
+      return
+    }
     this.#open.set(id, open)
     socket.once('close', () => this.#open.set(id, (this.#open.get(id) ?? 1) - 1))
     void serveTerminal(this.#backend, socket, ticket)

@@ -35,7 +35,10 @@ async function withShell(gateway: TestGateway, from = 0) {
     pipe,
     ticket: ticket.data.ticket,
     sessionId: ticket.data.sessionId,
-    exit: (code: number) => (pipe.end(), exit(code)),
+    exit(code: number) {
+      pipe.end()
+      exit(code)
+    },
     id,
     cookie,
   }

@@ -39,7 +39,7 @@ function redactVariable(variable: unknown): string {
 
 /** Text from outside as it may stand in a log line: no line ends, no control bytes, no reordering of what surrounds it. */
 export function printable(text: string): string {
-  const escape = (character: string) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`
+  const escaped = (character: string) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control bytes are what is looked for
-  return text.slice(0, maxString).replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, escape)
+  return text.slice(0, maxString).replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, escaped)
 }
