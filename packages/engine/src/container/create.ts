@@ -52,12 +52,13 @@ export async function createContainer(parts: Parts, request: CreateRequest): Pro
   }
 }
 
-/** The final spec: normalised, other containers named by id, allowed by the policy, with the paths that the policy judged. */
+/** The final spec: normalised, other containers named by id, allowed by policy and machine, with the paths that the policy judged. */
 export async function decide(parts: Parts, request: Omit<CreateRequest, 'operationId'>, image: ResolvedImage, id: string) {
   const asked = joinById(parts, request.projectId, request.spec)
   const normalised = normaliseSpec(asked, image.config, id)
   const verdict = await checkPolicy(normalised.spec, request.policy)
-  return { ...normalised, spec: judgedPaths(normalised.spec, verdict) }
+  const left = parts.cgroups.check(request.projectId, normalised.spec.resources)
+  return { ...normalised, spec: judgedPaths(normalised.spec, verdict), warnings: [...normalised.warnings, ...left] }
 }
 
 /** `container:X` modes keep the other container's id, as it may be renamed. */

@@ -33,7 +33,7 @@ async function applyProject(parts: Parts, projects: ProjectStore, input: EngineP
   const before = projects.has(input.id) ? projects.get(input.id) : undefined
   const project = await projects.put(input)
   try {
-    await parts.kernel.ops(parts.cgroups.projectOps(project.id, project.resources))
+    await setLimits(parts, project)
     await parts.network.ensureDefault(project.id)
   } catch (error) {
     await takeBack(parts, projects, project, before)
@@ -45,11 +45,28 @@ async function applyProject(parts: Parts, projects: ProjectStore, input: EngineP
   return { id: project.id, idBase: project.idBase }
 }
 
+/** The project's group, then its running containers': on cgroup v1 a limit that fell has pulled theirs down, and now it may rise. */
+async function setLimits(parts: Parts, project: KnownProject): Promise<void> {
+  const running = parts.store.list(project.id).filter((container) => container.started)
+  const own = running.flatMap((container) => parts.cgroups.updateOps(container.group, {}, container.record.spec.resources).ops)
+  try {
+    await parts.kernel.ops([...parts.cgroups.projectOps(project.id, project.resources), ...own])
+  } catch (error) {
+    if (!(error instanceof GantryError && error.detail.errno === 'EBUSY')) throw error
+    throw new GantryError(
+      'wrong_state',
+      `project ${project.id} uses more than its new limit right now`,
+      { ...error.detail, remedy: 'stop some of its containers, or choose a higher limit' },
+      { cause: error },
+    )
+  }
+}
+
 async function takeBack(parts: Parts, projects: ProjectStore, project: KnownProject, before: KnownProject | undefined): Promise<void> {
   try {
     if (before) {
       await projects.put(before)
-      await parts.kernel.ops(parts.cgroups.projectOps(before.id, before.resources))
+      await setLimits(parts, before)
     } else {
       await projects.delete(project.id)
       await parts.cgroups.removeProject(project.id)

@@ -1,0 +1,83 @@
+import { hostAdminPolicy } from '@gantry/contracts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { TestAgent } from './testing/test-agent.ts'
+
+/** What a project and its containers may use, as the agent's callers see it. */
+let agent: TestAgent
+const MiB = 2 ** 20
+
+beforeAll(async () => {
+  agent = await TestAgent.start()
+})
+afterAll(async () => {
+  await agent[Symbol.asyncDispose]()
+})
+
+test("a project's limit holds over the sum of its containers, and can be changed while they run", async () => {
+  const { client } = agent
+  await client.call('project.apply', { id: 'team', resources: { memoryBytes: 128 * MiB, pidsLimit: 40 } })
+  const spec = { image: 'busybox', command: ['sleep', '1000'], resources: { memoryBytes: 64 * MiB } }
+  const { id } = await client.call('container.create', { projectId: 'team', spec, policy: hostAdminPolicy })
+  await client.call('container.start', { projectId: 'team', container: id })
+  const limits = async () => {
+    const [stats] = await client.call('project.stats', { ids: ['team'] })
+    return [stats?.memory.limitBytes, stats?.pids.limit, stats?.pids.current]
+  }
+  expect(await limits()).toEqual([128 * MiB, 40, 1])
+  await client.call('project.apply', { id: 'team', resources: { memoryBytes: 96 * MiB, pidsLimit: 4 } })
+  expect(await limits()).toEqual([96 * MiB, 4, 1])
+  const command = ['sh', '-c', 'for i in 1 2 3 4 5 6; do sleep 1000 & done; wait']
+  const crowd = await client.call('exec.run', { projectId: 'team', container: id, spec: { command } })
+  expect(crowd.exitCode).not.toBe(0)
+  expect(crowd.stderr).toContain("can't fork")
+  await client.call('container.remove', { projectId: 'team', container: id, force: true })
+  await client.call('project.remove', { id: 'team' })
+})
+
+test('a project that still has something is kept, unless by force', async () => {
+  const { client } = agent
+  await client.call('project.apply', { id: 'full' })
+  await client.call('container.create', { projectId: 'full', spec: { image: 'busybox' }, policy: hostAdminPolicy })
+  await expect(client.call('project.remove', { id: 'full' })).rejects.toMatchObject({
+    code: 'wrong_state',
+    detail: { value: '1 containers' },
+  })
+  expect(await client.call('project.usage', { ids: ['full'] })).toMatchObject([{ id: 'full', containers: 1, running: 0 }])
+  await client.call('project.remove', { id: 'full', force: true })
+  await expect(client.call('project.remove', { id: 'full' })).rejects.toMatchObject({ code: 'not_found' })
+  expect((await client.call('project.list', {})).map((project) => project.id)).toEqual(['default'])
+})
+
+test.each([
+  ['cpus that are not there', { cpusetCpus: '4000' }],
+  ['a device that is not there', { blkioReadBps: [{ device: '/dev/none', rate: 1000 }] }],
+])('%s are refused at once, and nothing is made', async (_name, resources) => {
+  await expect(agent.create({ resources })).rejects.toMatchObject({ code: 'invalid_input' })
+  expect(await agent.client.call('container.list', {})).toEqual([])
+})
+
+test('an unknown image, a bad name and an impossible limit each have their message', async () => {
+  await expect(agent.create({ image: 'no/such:image' })).rejects.toMatchObject({
+    code: 'not_found',
+    message: expect.stringContaining('no/such'),
+  })
+  await expect(agent.create({ name: '-bad' })).rejects.toMatchObject({ code: 'invalid_input', detail: { field: 'spec.name' } })
+  await expect(agent.create({ resources: { memoryBytes: -1 } })).rejects.toMatchObject({
+    code: 'invalid_input',
+    detail: { field: 'spec.resources.memoryBytes' },
+  })
+  const spec = { image: 'busybox', privileged: true }
+  const policy = { hostAccess: false, bindSources: [], capabilities: [], minHostPort: 1024 }
+  await expect(agent.client.call('container.create', { projectId: 'default', spec, policy })).rejects.toMatchObject({ code: 'forbidden' })
+})
+
+test('a port that is in use is refused, and free again after the stop', async () => {
+  const ports = [{ containerPort: 80, hostPort: 45_871 }]
+  const first = await agent.run({ command: ['sleep', '1000'], ports })
+  const second = await agent.create({ command: ['sleep', '1000'], ports })
+  const start = () => agent.client.call('container.start', { projectId: 'default', container: second.id })
+  await expect(start()).rejects.toMatchObject({ message: expect.stringContaining('45871') })
+  await agent.client.call('container.stop', { projectId: 'default', container: first, timeoutSeconds: 0 })
+  await start()
+  for (const id of [first, second.id]) await agent.remove(id, { force: true })
+})
