@@ -8,17 +8,19 @@
 #include "core.h"
 #include "rcu.h"
 
-static const char switch_path[] = "/sys/kernel/rcu_expedited";
-
-bool rcu_hurry(void)
+int rcu_hurry(void)
 {
-	char now[8];
-	return read_file_at(AT_FDCWD, switch_path, now, sizeof(now)) > 0 && now[0] == '0' &&
-	       write_file_at(AT_FDCWD, switch_path, "1", 1) == 0;
+	char now = '1';
+	fd_auto int fd = open("/sys/kernel/rcu_expedited", O_RDWR | O_CLOEXEC);
+	if (fd < 0 || pread(fd, &now, 1, 0) != 1 || now != '0' || pwrite(fd, "1", 1, 0) != 1)
+		return -1;
+	return steal_fd(&fd);
 }
 
-void rcu_relax(bool hurried)
+/* By descriptor: an exec is in the container's mount namespace by now, where the file is read-only or not there. */
+void rcu_relax(int hurried)
 {
-	if (hurried)
-		(void)write_file_at(AT_FDCWD, switch_path, "0", 1);
+	fd_auto int fd = hurried;
+	if (fd >= 0 && pwrite(fd, "0", 1, 0) != 1)
+		return; /* nothing is lost by it */
 }

@@ -2,10 +2,8 @@
 #ifndef GANTRY_RCU_H
 #define GANTRY_RCU_H
 
-#include <stdbool.h>
-
-/* True when grace periods are now expedited by us; then rcu_relax() must follow. */
-bool rcu_hurry(void);
-void rcu_relax(bool hurried);
+/* A descriptor when grace periods are now expedited by us, for rcu_relax(); else -1. */
+int rcu_hurry(void);
+void rcu_relax(int hurried);
 
 #endif

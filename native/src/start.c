@@ -174,7 +174,7 @@ static _Noreturn void init_main(struct start *start)
 static _Noreturn void intermediate_main(struct start *start)
 {
 	/* The cgroups are entered in this phase. */
-	bool hurried = rcu_hurry();
+	int hurried = rcu_hurry();
 	int entered = run_phase(start, ENTER);
 	rcu_relax(hurried);
 	if (entered < 0)
