@@ -1,8 +1,9 @@
 import { type ImageInspect, type ImageSummary, type OutputOf, SYSTEM_PROJECT, imageRefSchema } from '@gantry/contracts'
-import { deleteHoldings, presentHoldings } from '@gantry/db'
+import { deleteHoldings, knownKeys, presentHoldings, reserveHoldings } from '@gantry/db'
 import { z } from 'zod'
 import { visibleProjects } from '../access.ts'
 import { projectFields, someProjectFields } from '../lib/project-input.ts'
+import { admit, lockForAdmission, measureDisk } from '../project/admit.ts'
 import { useCase } from '../use-case.ts'
 
 const imageFields = { ...projectFields, image: imageRefSchema }
@@ -30,17 +31,27 @@ export const inspectImage = useCase({
   run: ({ backend }, input): Promise<ImageInspect> => backend.agent.call('image.inspect', input),
 })
 
+/** Tagging a built-in image makes the project hold it too, so room is reserved for it. */
 export const tagImage = useCase({
   verb: 'image.tag',
   permission: 'image.change',
   effect: 'agent',
   input: z.strictObject({ ...imageFields, reference: imageRefSchema }),
   object: ({ image, reference }) => `image ${image} as ${reference}`,
-  async run({ backend, commit, user }, input): Promise<{ reference: string }> {
+  async prepare({ backend }, { projectId, image }): Promise<{ id: string; diskBytes: number | undefined }> {
+    const { id } = await backend.agent.call('image.inspect', { projectId, image })
+    return { id, diskBytes: await measureDisk(backend, projectId) }
+  },
+  async admit(tx, { operationId, user }, { projectId }, { id, diskBytes }): Promise<string> {
+    const admission = await lockForAdmission(tx, projectId)
+    if ((await knownKeys(tx, projectId, 'image', [id])).size > 0) return id
+    admit(admission, { images: 1 }, diskBytes)
+    await reserveHoldings(tx, { projectId, operationId, createdById: user.id, kind: 'image', keys: [operationId] })
+    return id
+  },
+  async run({ backend, commit, user }, input, id): Promise<{ reference: string }> {
     const { projectId, reference } = input
     await backend.agent.call('image.tag', input)
-    // Tagging a built-in image makes the project hold it too.
-    const { id } = await backend.agent.call('image.inspect', { projectId, image: reference })
     await commit((tx) => presentHoldings(tx, { projectId, kind: 'image', keys: [id], createdById: user.id }))
     return { reference }
   },
