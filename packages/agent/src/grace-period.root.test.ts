@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { TestAgent } from './testing/test-agent.ts'
+
+const expedited = () => readFileSync('/sys/kernel/rcu_expedited', 'utf8').trim()
+
+/** Entering cgroups borrows a setting of the whole machine for a fraction of a millisecond; another start may hold it just now. */
+async function untilGivenBack(): Promise<string> {
+  while (expedited() !== '0') await setTimeout(5)
+  return expedited()
+}
+
+test('starts, execs and starts that fail give the kernel its grace periods back', async () => {
+  await untilGivenBack()
+  await using agent = await TestAgent.start()
+  const id = await agent.run({ command: ['sleep', '1000'] })
+  expect(await untilGivenBack()).toBe('0')
+  expect(await agent.exec(id, ['true'])).toMatchObject({ exitCode: 0 })
+  expect(await untilGivenBack()).toBe('0')
+  await expect(agent.run({ command: ['/no/such/command'] })).rejects.toMatchObject({ code: 'invalid_input' })
+  expect(await untilGivenBack()).toBe('0')
+})
