@@ -1,4 +1,4 @@
-import { networkSpecSchema } from '@gantry/contracts'
+import { containerSpecSchema, networkSpecSchema } from '@gantry/contracts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type LabContainer, NetworkLab } from './lab/network-lab.ts'
 
@@ -57,6 +57,28 @@ describe('the default network', () => {
     expect(
       (await lab.run(one, ['cat', '/proc/sys/net/ipv4/ip_unprivileged_port_start', '/proc/sys/net/ipv4/ping_group_range'])).output,
     ).toBe('0\n0\t2147483647')
+  })
+})
+
+describe('the warm pool', () => {
+  it('gives plain containers a ready sandbox, and special ones their own', async () => {
+    await lab.network.settled()
+    const plain = await lab.start('plain')
+    expect(plain.sandbox.namespaceOps).toEqual([['sandbox', expect.stringMatching(/^warm-/)]])
+    const special = await lab.start('special', { endpoints: [{ network: 'bridge', macAddress: '02:aa:00:00:00:07' }] })
+    expect(special.sandbox.namespaceOps).toEqual([['sandbox', expect.stringMatching(/^cold-/)]])
+    expect(await lab.pings(plain, special.address)).toBe(true)
+    for (const container of [plain, special]) await lab.stop(container)
+  })
+  it('is emptied when a ready sandbox turns out to be gone with its launcher', async () => {
+    await lab.network.settled()
+    const request = { containerName: 'lost', projectId: 'lab', idBase: lab.idBase, spec: containerSpecSchema.parse({ image: 'none' }) }
+    const taken = await lab.network.acquire({ ...request, containerId: 'a'.repeat(64) })
+    expect(taken.namespaceOps[0]?.[1]).toMatch(/^warm-/)
+    await lab.network.release('a'.repeat(64))
+    const next = await lab.network.acquire({ ...request, containerId: 'b'.repeat(64) })
+    expect(next.namespaceOps[0]?.[1]).toMatch(/^cold-/)
+    await lab.network.release('b'.repeat(64))
   })
 })
 
@@ -356,7 +378,7 @@ describe('other modes', () => {
       containerName: 'h',
       projectId: 'lab',
       idBase: lab.idBase,
-      spec: { ...(await import('@gantry/contracts')).containerSpecSchema.parse({ image: 'x', networkMode: 'host' }) },
+      spec: { ...containerSpecSchema.parse({ image: 'x', networkMode: 'host' }) },
     })
     expect(host.namespaceOps.map(([name]) => name)).toEqual(['userns.new'])
     expect(host.hosts).toBeNull()
