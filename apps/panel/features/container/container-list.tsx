@@ -33,6 +33,10 @@ export function ContainerList() {
     () => filterContainers(containers, filter).map((container) => ({ ...container, live: live.get(container.id) })),
     [containers, filter, live],
   )
+  const columns = useMemo(
+    () => (filter.all && !filter.columns.includes('project') ? [...filter.columns, 'project' as const] : filter.columns),
+    [filter.all, filter.columns],
+  )
   const selected = rows.filter((row) => selection[row.id])
   return (
     <>
@@ -64,7 +68,7 @@ export function ContainerList() {
             label={t('container.list', { project: filter.all ? t('container.allProjects') : project.name })}
             sort={filter.sort}
             onSort={(sort) => setFilter({ sort })}
-            columns={filter.all && !filter.columns.includes('project') ? [...filter.columns, 'project'] : filter.columns}
+            columns={columns}
             selection={selection}
             onSelection={setSelection}
           />

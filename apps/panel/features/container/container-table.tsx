@@ -10,7 +10,7 @@ import {
 } from '@tanstack/react-table'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useRouter } from 'next/navigation'
-import { type Dispatch, type SetStateAction, useRef, useState } from 'react'
+import { type Dispatch, type SetStateAction, useMemo, useRef, useState } from 'react'
 import { useTranslations } from 'use-intl'
 import { type ContainerRow, useContainerColumns } from './container-columns.tsx'
 import { type ColumnName, columnNames, parseSort } from './list-filter.ts'
@@ -46,15 +46,19 @@ export function ContainerTable({ rows: data, label, sort, onSort, columns, selec
   const t = useTranslations('container')
   const definitions = useContainerColumns()
   const scroller = useRef<HTMLDivElement>(null)
-  const order = parseSort(sort)
+  // the same objects while nothing changed: the table sorts anew, and renders again, for every new one
+  const order = useMemo(() => parseSort(sort), [sort])
+  const sorting = useMemo(() => [order], [order])
+  const columnVisibility = useMemo(() => Object.fromEntries(columnNames.map((name) => [name, columns.includes(name)])), [columns])
   const table = useReactTable({
     data,
     columns: definitions as ColumnDef<ContainerRow>[],
     state: {
-      sorting: [order],
+      sorting,
       rowSelection: selection,
-      columnVisibility: Object.fromEntries(columnNames.map((name) => [name, columns.includes(name)])),
+      columnVisibility,
     },
+    autoResetPageIndex: false,
     getRowId: (row) => row.id,
     onRowSelectionChange: onSelection,
     getCoreRowModel: getCoreRowModel(),
