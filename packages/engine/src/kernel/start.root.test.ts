@@ -134,7 +134,7 @@ describe('a container start', () => {
     expect(
       text.replace(
         /groups=.*/,
-        (groups) => `groups=${[...new Set(groups.slice(7).split(','))].sort((a, b) => Number.parseInt(a) - Number.parseInt(b)).join(',')}`,
+        (groups) => `groups=${[...new Set(groups.slice(7).split(','))].sort((a, b) => Number(a) - Number(b)).join(',')}`,
       ),
     ).toBe(`${id}\n${home}\n`)
   })
