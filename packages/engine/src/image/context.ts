@@ -16,6 +16,8 @@ export interface ImageContext {
   readonly leases: Leases
   /** Container id to the image it stands on. */
   readonly pins: Map<string, { readonly imageId: string; readonly projectId: string | undefined }>
+  /** Image id to the write-behind session that its record was written in. */
+  readonly recordedIn: Map<string, string>
   readonly privateRegistries: readonly string[]
 }
 

@@ -56,6 +56,7 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
     records: new ImageRecords(root, options.config.log),
     leases: new Leases(),
     pins: new Map(),
+    recordedIn: new Map(),
   }
   await sweep(context)
   try {
@@ -68,9 +69,7 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
     handlers: imageHandlers(context),
     resolve: (projectId, reference) => ioErrors(() => resolveImage(context, projectId, reference)),
     async addUser(imageId, containerId, projectId) {
-      // A container that is on the disk must not stand on layers that are not.
-      const layers = context.records.image(imageId)?.layers ?? []
-      await options.layers.writeBehind.settled(layers.flatMap((layer) => context.layers.get(layer.chainId)?.session ?? []))
+      await settled(context, imageId)
       context.pins.set(containerId, { imageId, projectId })
     },
     async removeUser(containerId) {
@@ -83,6 +82,14 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
       await sweep(context)
     },
   }
+}
+
+/** A container that is on the disk must not stand on an image that is not. */
+async function settled(context: ImageContext, imageId: string): Promise<void> {
+  const layers = context.records.image(imageId)?.layers ?? []
+  const sessions = layers.flatMap((layer) => context.layers.get(layer.chainId)?.session ?? [])
+  const recorded = context.recordedIn.get(imageId)
+  await context.layers.writeBehind.settled(recorded ? [...sessions, recorded] : sessions)
 }
 
 function imageHandlers(context: ImageContext): ImageHandlers {

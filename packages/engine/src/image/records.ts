@@ -47,6 +47,8 @@ export class ImageRecords {
   #state: State = { version: 1, images: {}, projects: {} }
   #writing: Promise<void> | undefined
   #queued: Promise<void> | undefined
+  /** One of those that the queued write carries must be on the disk before it is answered. */
+  #queuedDurable = false
   /** Rises with every change. */
   generation = 0
 
@@ -79,20 +81,27 @@ export class ImageRecords {
     return this.#state.projects[projectId] ?? { images: [], tags: {}, digests: {} }
   }
 
-  /** Changes a project's names in place and stores the result. Images that no project has any more are forgotten. */
-  async change(projectId: string, change: (project: ProjectRecord) => void, image?: ImageRecord): Promise<void> {
+  /**
+   * Changes a project's names in place and stores the result. Images that no project has any more are forgotten. With
+   * `durable: false` the disk has it with its next flush.
+   */
+  async change(
+    projectId: string,
+    change: (project: ProjectRecord) => void,
+    added: { readonly image?: ImageRecord; readonly durable?: boolean } = {},
+  ): Promise<void> {
     const before = this.project(projectId)
     const imagesBefore = { ...this.#state.images }
     const project = { images: [...before.images], tags: { ...before.tags }, digests: { ...before.digests } }
     change(project)
-    if (image) this.#state.images[image.id] = image
+    if (added.image) this.#state.images[added.image.id] = added.image
     this.#state.projects[projectId] = project
     if (project.images.length === 0) delete this.#state.projects[projectId]
     const known = new Set(Object.values(this.#state.projects).flatMap((p) => p.images))
     for (const id of Object.keys(this.#state.images)) if (!known.has(id)) delete this.#state.images[id]
     const generation = ++this.generation
     try {
-      await this.#save()
+      await this.#save(added.durable ?? true)
     } catch (error) {
       // What is not on the disk did not happen. A later change that is in memory already keeps its own outcome.
       if (generation === this.generation) {
@@ -103,14 +112,17 @@ export class ImageRecords {
     }
   }
 
-  async #save(): Promise<void> {
+  async #save(durable: boolean): Promise<void> {
+    this.#queuedDurable ||= durable
     // A write that has not begun yet will carry this change as well.
     this.#queued ??= (this.#writing ?? Promise.resolve())
       .catch(() => undefined)
       .then(() => {
         this.#writing = this.#queued
         this.#queued = undefined
-        return replaceFile(this.#file, this.#state)
+        const options = { durable: this.#queuedDurable }
+        this.#queuedDurable = false
+        return replaceFile(this.#file, this.#state, options)
       })
     await this.#queued
   }

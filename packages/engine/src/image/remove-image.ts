@@ -27,7 +27,7 @@ export async function tagImage(
       if (!project.images.includes(image.id)) project.images.push(image.id)
       project.tags[`${repositoryName(reference)}:${reference.tag}`] = image.id
     },
-    image,
+    { image },
   )
   emit(context, { action: 'tag', projectId: request.projectId, image, name: request.reference })
   return {}

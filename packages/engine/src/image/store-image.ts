@@ -3,7 +3,7 @@ import type { UnpackLimits } from '../kernel/unpack.ts'
 import { faultPoint } from '../lib/fault.ts'
 import type { ImageContext } from './context.ts'
 import { chainIds, type Manifest, mediaTypes, parseConfig } from './manifest.ts'
-import type { ImageRecord, LayerRecord } from './records.ts'
+import type { ImageRecord, LayerRecord, ProjectRecord } from './records.ts'
 import { type Reference, repositoryName } from './reference.ts'
 
 export interface StoreRequest {
@@ -80,20 +80,22 @@ function tooLarge(maxBytes: number): GantryError {
   })
 }
 
-/** Gives the project the image under these names; a name that it had for another image moves. */
+/** Gives the project the image under these names; a name that it had for another image moves. Flushed to the disk with the layers. */
 async function recordImage(context: ImageContext, request: StoreRequest, image: ImageRecord): Promise<void> {
-  await context.records.change(
-    request.projectId,
-    (project) => {
+  await context.layers.writeBehind.write(async (session) => {
+    context.recordedIn.set(image.id, session)
+    const name = (project: ProjectRecord) => {
       if (!project.images.includes(image.id)) project.images.push(image.id)
-      for (const reference of request.references) {
-        const name = repositoryName(reference)
-        if (reference.tag) project.tags[`${name}:${reference.tag}`] = image.id
-        // Only a registry's word makes a digest worth keeping with the name.
-        if (reference.digest) project.digests[`${name}@${reference.digest}`] = image.id
-      }
-    },
-    image,
-  )
+      for (const reference of request.references) nameImage(project, image.id, reference)
+    }
+    await context.records.change(request.projectId, name, { image, durable: false })
+  })
   faultPoint('image.recorded')
+}
+
+function nameImage(project: ProjectRecord, id: string, reference: Reference): void {
+  const name = repositoryName(reference)
+  if (reference.tag) project.tags[`${name}:${reference.tag}`] = id
+  // Only a registry's word makes a digest worth keeping with the name.
+  if (reference.digest) project.digests[`${name}@${reference.digest}`] = id
 }

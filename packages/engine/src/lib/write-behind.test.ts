@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -43,6 +43,14 @@ test('a write during a flush is flushed by another, and only its session is wait
   flushes[1]?.()
   await settled
   expect(marker()).toBe(false)
+})
+
+test('a marker that cannot be written fails the write, and the next write tries again', async () => {
+  const missing = join(folder, 'missing')
+  const behind = new WriteBehind(missing, { sync: async () => undefined, onFailure })
+  await expect(behind.write(async () => 'done')).rejects.toMatchObject({ code: 'ENOENT' })
+  mkdirSync(missing)
+  expect(await behind.write(async () => 'done')).toBe('done')
 })
 
 test('the next life of the agent flushes what was left; the next boot tells what not to trust', async () => {

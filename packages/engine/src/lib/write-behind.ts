@@ -23,7 +23,7 @@ export class WriteBehind {
   readonly #onFailure: (error: unknown) => void
   /** What an earlier boot of the machine left unsynced; whoever owns content checks it and then calls `forgive`. */
   readonly unsynced: Unsynced | undefined
-  #session: Promise<string> | undefined
+  #session: Session | undefined
   #writers = 0
   #written = 0
   #synced = 0
@@ -39,7 +39,7 @@ export class WriteBehind {
     if (marker?.success && marker.data.boot !== bootId()) this.unsynced = marker.data
     // An unreadable marker was being written when the machine died: before any content that it would have announced.
     if (marker?.success && marker.data.boot === bootId()) {
-      this.#session = Promise.resolve(marker.data.session)
+      this.#session = newSession(Promise.resolve(marker.data.session))
       this.#flush()
     }
   }
@@ -53,8 +53,7 @@ export class WriteBehind {
   async write<T>(work: (session: string) => Promise<T>): Promise<T> {
     this.#writers++
     try {
-      this.#session ??= this.#begin()
-      return await work(await this.#session)
+      return await work(await this.#current())
     } finally {
       this.#writers--
       this.#written++
@@ -62,9 +61,23 @@ export class WriteBehind {
     }
   }
 
-  /** Resolves when what was written in one of these sessions is on the disk. */
+  /** Resolves when what was written in one of these sessions is on the disk, and the marker gone; also when that has failed. */
   async settled(sessions: readonly string[]): Promise<void> {
-    if (this.#session && sessions.includes(await this.#session)) await this.#flushing
+    const current = this.#session
+    if (current && sessions.includes(await current.id)) await current.ended
+  }
+
+  async #current(): Promise<string> {
+    const session = this.#session ?? newSession(this.#begin())
+    this.#session = session
+    try {
+      return await session.id
+    } catch (error) {
+      // A full disk has no room for the marker; the next write tries again.
+      if (this.#session === session) this.#session = undefined
+      session.end()
+      throw error
+    }
   }
 
   async #begin(): Promise<string> {
@@ -82,6 +95,7 @@ export class WriteBehind {
       },
       (error) => {
         this.#flushing = undefined
+        this.#session?.end()
         this.#onFailure(error)
       },
     )
@@ -95,9 +109,24 @@ export class WriteBehind {
     } while (this.#synced !== this.#written)
     // Who still writes ends with another flush.
     if (this.#writers > 0) return
-    this.#session = undefined
     rmSync(this.#marker, { force: true })
+    this.#session?.end()
+    this.#session = undefined
   }
+}
+
+interface Session {
+  readonly id: Promise<string>
+  readonly ended: Promise<void>
+  readonly end: () => void
+}
+
+function newSession(id: Promise<string>): Session {
+  let end: () => void = () => undefined
+  const ended = new Promise<void>((resolve) => {
+    end = resolve
+  })
+  return { id, ended, end }
 }
 
 const bootId = () => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
