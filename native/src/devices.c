@@ -78,7 +78,8 @@ int devices_all_apply(struct start *start, struct planned *planned)
 /* device HOSTPATH PATH: bound by host root, as the container's root may not reach the node's folder */
 int device_prepare(struct start *start, struct planned *planned)
 {
-	return (planned->fd = clone_node(start, planned->args[0])) < 0 ? -1 : 0;
+	planned->fd = clone_node(start, planned->args[0]);
+	return planned->fd < 0 ? -1 : make_private(&start->ctx, planned->fd, planned->args[0]);
 }
 
 int device_apply(struct start *start, struct planned *planned)

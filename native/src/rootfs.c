@@ -167,11 +167,21 @@ static int overlay_apply(struct start *start, struct planned *planned)
 	return 0;
 }
 
+int make_private(struct op_ctx *ctx, int tree, const char *what)
+{
+	struct mount_attr attr = {.propagation = MS_PRIVATE};
+	if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
+		return op_fail(ctx, errno, "make the mount of %s private", what);
+	return 0;
+}
+
 /* A bind of the host's own, for namespaces that are the host's: the new root may not make that file system itself. */
 static int host_clone(struct start *start, struct planned *planned, const char *path, unsigned int flags)
 {
 	planned->fd = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
-	return planned->fd < 0 ? op_fail(&start->ctx, errno, "clone the host's %s", path) : 0;
+	if (planned->fd < 0)
+		return op_fail(&start->ctx, errno, "clone the host's %s", path);
+	return make_private(&start->ctx, planned->fd, path);
 }
 
 static int proc_prepare(struct start *start, struct planned *planned)

@@ -143,6 +143,11 @@ int open_in_root_strict(struct op_ctx *ctx, int root, const char *path, bool cre
 int attach_mount(struct start *start, int mount, int target, const char *what);
 /* A detached mount of a new file system with comma-separated options. */
 int new_mount(struct op_ctx *ctx, const char *type, const char *options, unsigned int attributes);
+/*
+ * A clone of a mount is a peer of the original: what is mounted on it in the container would appear on the host. Every clone that
+ * is made in the host's namespace and goes into a container's is cut off first.
+ */
+int make_private(struct op_ctx *ctx, int tree, const char *what);
 unsigned int mount_attributes(const char *flags);
 bool has_flag(const char *flags, const char *flag);
 

@@ -1,13 +1,19 @@
-import { existsSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { planStart } from '../plan/plan.ts'
 import { Laboratory, logLines, nativeDir } from './test-container.ts'
 
 let lab: Laboratory
+let hostMounts: string
 beforeAll(() => {
+  hostMounts = readFileSync('/proc/self/mountinfo', 'utf8')
   lab = new Laboratory()
 })
-afterAll(() => lab.dispose())
+afterAll(async () => {
+  await lab.dispose()
+  // Where the host's mounts are shared, as on most machines, whatever goes wrong with propagation shows here.
+  expect(readFileSync('/proc/self/mountinfo', 'utf8')).toBe(hostMounts)
+})
 
 const types = ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'user', 'uts']
 
@@ -159,7 +165,7 @@ describe('what is masked', () => {
   it('refuses a mount into /proc', async () => {
     const mount = {
       type: 'bind',
-      source: '/etc/hostname',
+      source: `${lab.layer}/etc/group`,
       target: '/proc/self/attr/current',
       readOnly: false,
       propagation: 'rprivate',
@@ -339,9 +345,10 @@ describe('ways out that have been found before', () => {
   })
 
   it('system calls that the default profile refuses are refused, in every mode of the processor', async () => {
+    copyFileSync(`${nativeDir}/gantry-probe`, `${lab.dir}/probe`)
     const mount = {
       type: 'bind',
-      source: `${nativeDir}/gantry-probe`,
+      source: `${lab.dir}/probe`,
       target: '/probe',
       readOnly: true,
       propagation: '',
