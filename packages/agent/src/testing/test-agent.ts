@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createAgentClient } from '@gantry/agent-rpc/client'
 import { type AgentClient, type ContainerSpecInput, DEFAULT_PROJECT, hostAdminPolicy } from '@gantry/contracts'
@@ -133,26 +134,27 @@ export class TestAgent {
 
 let bundle: Promise<string> | undefined
 
-/** The agent as one file, built once per test run into the package's dist folder. */
+/** The agent as one file, built once per test file. It lies in the package, whose node_modules it needs; `dist` is not versioned. */
 function bundled(): Promise<string> {
   bundle ??= (async () => {
-    const outfile = `${repository}packages/agent/dist/test-agent-${process.pid}.js`
-    await build({
+    const outfile = `${repository}packages/agent/dist/test-agent.js`
+    const { outputFiles } = await build({
       entryPoints: [source],
       outfile,
+      write: false,
       bundle: true,
       format: 'esm',
       platform: 'node',
       target: 'node20',
-      sourcemap: true,
+      sourcemap: 'inline',
       external: ['koffi', 'node-pty'],
       banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
       logLevel: 'warning',
     })
-    process.on('exit', () => {
-      rmSync(outfile, { force: true })
-      rmSync(`${outfile}.map`, { force: true })
-    })
+    mkdirSync(dirname(outfile), { recursive: true })
+    const draft = `${outfile}.${process.pid}`
+    writeFileSync(draft, outputFiles[0]?.contents ?? '')
+    renameSync(draft, outfile)
     return outfile
   })()
   return bundle
