@@ -99,6 +99,8 @@ export class TestInstance {
     await end(this.agent, 'SIGTERM')
     rmSync(this.dataDir, { recursive: true, force: true })
     rmSync(this.runDir, { recursive: true, force: true })
+    for (const made of bundles.values()) removeBundle(await made)
+    bundles.clear()
   }
 }
 
@@ -147,7 +149,7 @@ async function freePort(): Promise<number> {
 
 const bundles = new Map<string, Promise<string>>()
 
-/** One process as one file, built once per test run beside the real one. */
+/** One process as one file, built once per instance beside the real one. */
 function bundled(folder: string, entry: string): Promise<string> {
   const key = `${folder}/${entry}`
   const made = bundles.get(key) ?? bundle(folder, entry)
@@ -170,9 +172,10 @@ async function bundle(folder: string, entry: string): Promise<string> {
     logLevel: 'warning',
     keepNames: true,
   })
-  process.on('exit', () => {
-    rmSync(outfile, { force: true })
-    rmSync(`${outfile}.map`, { force: true })
-  })
   return outfile
+}
+
+function removeBundle(file: string): void {
+  rmSync(file, { force: true })
+  rmSync(`${file}.map`, { force: true })
 }
