@@ -66,8 +66,8 @@ describe('a monitor', () => {
     const container = await lab.start({
       command: ['sh', '-c', 'head -c 30000000 /dev/zero | tr "\\0" "y"; echo; echo flooded >&2; exec sleep 1000'],
     })
-    await expect.poll(() => container.log().includes('flooded')).toBe(true)
-    await expect.poll(() => pss(container.started.monitorPid), { timeout: 10_000 }).toBeLessThan(300 * 1024)
+    await expect.poll(() => container.log().includes('flooded'), { timeout: 120_000 }).toBe(true)
+    await expect.poll(() => pss(container.started.monitorPid), { timeout: 60_000 }).toBeLessThan(300 * 1024)
     await lab.kill(container)
   })
 
