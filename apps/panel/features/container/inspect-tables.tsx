@@ -7,7 +7,7 @@ export function InspectEndpoints({ endpoints }: { endpoints: ContainerInspect['e
   const t = useTranslations()
   if (endpoints.length === 0) return <p className="text-[13px] text-muted">{t('common.none')}</p>
   return (
-    <Table label={t('inspect.networks')}>
+    <Table label={`${t('detail.inspect')}: ${t('inspect.networks')}`}>
       <thead>
         <tr>
           <Th>{t('common.name')}</Th>
@@ -37,7 +37,7 @@ export function InspectMounts({ mounts }: { mounts: ContainerInspect['resolvedMo
   const t = useTranslations()
   if (mounts.length === 0) return <p className="text-[13px] text-muted">{t('common.none')}</p>
   return (
-    <Table label={t('inspect.mounts')}>
+    <Table label={`${t('detail.inspect')}: ${t('inspect.mounts')}`}>
       <thead>
         <tr>
           <Th>{t('inspect.target')}</Th>
