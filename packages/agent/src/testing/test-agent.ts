@@ -24,7 +24,12 @@ export class TestAgent {
 
   static async start(env: Record<string, string> = {}): Promise<TestAgent> {
     const agent = new TestAgent()
-    await agent.start(env)
+    try {
+      await agent.start(env)
+    } catch (error) {
+      agent.removeFolders()
+      throw error
+    }
     return agent
   }
 
@@ -127,6 +132,10 @@ export class TestAgent {
       await this.client.call('project.remove', { id: project.id, force: true })
     this.client.close()
     await this.stop()
+    this.removeFolders()
+  }
+
+  private removeFolders(): void {
     rmSync(this.dataDir, { recursive: true, force: true })
     rmSync(this.runDir, { recursive: true, force: true })
   }
