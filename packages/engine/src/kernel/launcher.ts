@@ -114,6 +114,7 @@ class Launcher implements Kernel {
     if (!child || child.exitCode !== null || child.signalCode !== null) return
     // The launcher ends at the end of its socket, but monitors hold copies of its side, so it is told.
     await new Promise<void>((resolve) => {
+      child.ref()
       child.once('exit', () => resolve())
       child.kill('SIGTERM')
     })
