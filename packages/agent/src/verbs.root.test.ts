@@ -211,6 +211,14 @@ describe('names, lists, updates', () => {
   })
 })
 
+test("another container's processes are joined together with its network, or not at all", async () => {
+  const id = await agent.run(sleeper)
+  await expect(agent.create({ pidMode: `container:${id}` })).rejects.toMatchObject({ code: 'unsupported', detail: { field: 'pidMode' } })
+  const joined = await agent.run({ ...sleeper, pidMode: `container:${id}`, networkMode: `container:${id}` })
+  expect((await agent.exec(joined, ['ps'])).stdout.match(/sleep/g)).toHaveLength(2)
+  for (const one of [joined, id]) await agent.remove(one, { force: true })
+})
+
 describe('exec', () => {
   test('runs inside, with exit code, streams, user, folder and variables', async () => {
     const id = await agent.run({ ...sleeper, env: ['A=1'] })
@@ -223,6 +231,18 @@ describe('exec', () => {
     await expect(agent.exec(id, ['/no/such'])).rejects.toMatchObject({ message: expect.stringContaining('/no/such') })
     await agent.remove(id, { force: true })
     await expect(agent.exec(id, ['true'])).rejects.toMatchObject({ code: 'not_found' })
+  })
+
+  test('is privileged only in a privileged container or by a host administrator', async () => {
+    const id = await agent.run(sleeper)
+    const spec = { command: ['grep', 'CapEff', '/proc/self/status'], privileged: true }
+    await expect(client.call('exec.run', { projectId, container: id, spec })).rejects.toMatchObject({ code: 'forbidden' })
+    await expect(client.call('exec.create', { projectId, container: id, spec })).rejects.toMatchObject({ code: 'forbidden' })
+    const plain = await agent.exec(id, spec.command)
+    const more = await client.call('exec.run', { projectId, container: id, spec, policy: hostAdminPolicy })
+    expect(more.exitCode).toBe(0)
+    expect(more.stdout).not.toBe(plain.stdout)
+    await agent.remove(id, { force: true })
   })
 
   test('carries a megabyte through stdin and stdout, and inspect knows the end', async () => {

@@ -151,7 +151,11 @@ export const agentMethods = {
     z.object({ removed: z.array(z.string()), reclaimedBytes: z.number() }),
   ),
 
-  'exec.create': call(z.strictObject({ ...container, spec: execSpecSchema }), z.object({ id: z.string() })),
+  /** `policy` absent: a developer's. Only one with host access makes a privileged exec in a container that is not. */
+  'exec.create': call(
+    z.strictObject({ ...container, spec: execSpecSchema, policy: policySchema.optional() }),
+    z.object({ id: z.string() }),
+  ),
   /** Starts the exec and carries its bytes; with `detach` only starts it: the answer is then exit code 0 at once. */
   'exec.start': duplex(
     z.strictObject({
@@ -165,7 +169,7 @@ export const agentMethods = {
   ),
   /** create + start + wait of a command without input or viewer; output is cut at 64 KiB. */
   'exec.run': call(
-    z.strictObject({ ...container, spec: execSpecSchema, timeoutMs: z.number().int().min(1).optional() }),
+    z.strictObject({ ...container, spec: execSpecSchema, policy: policySchema.optional(), timeoutMs: z.number().int().min(1).optional() }),
     z.object({ exitCode: z.number().int(), stdout: z.string(), stderr: z.string() }),
   ),
   'exec.resize': call(

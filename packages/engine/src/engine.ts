@@ -109,7 +109,14 @@ function rememberFilters(seccomp: SeccompCache): Parts['seccompFile'] {
 /** Project groups do not survive a reboot; the host administrator's own project is always there. */
 async function applyProjects(parts: Parts, projects: ProjectStore): Promise<void> {
   if (!projects.has(DEFAULT_PROJECT)) await projects.put({ id: DEFAULT_PROJECT, resources: {} })
-  await parts.kernel.ops(projects.list().flatMap((project) => parts.cgroups.projectOps(project.id, project.resources)))
+  for (const project of projects.list()) {
+    try {
+      await parts.kernel.ops(parts.cgroups.projectOps(project.id, project.resources))
+    } catch (error) {
+      // A disk or cpu of its limits may be gone; the others' containers must be looked after all the same.
+      parts.config.log('error', `limits of project ${project.id} cannot be applied`, { error: String(error) })
+    }
+  }
 }
 
 function allHandlers(parts: Parts, projects: ProjectStore, images: Images, volumes: Volumes): AgentHandlers {

@@ -1,4 +1,4 @@
-import { GantryError } from '@gantry/contracts'
+import { GantryError, hostAdminPolicy } from '@gantry/contracts'
 import type { Command } from 'commander'
 import { describe, ExitStatus, withAgent } from '../context.ts'
 import { runSession, terminalSize } from '../terminal/session.ts'
@@ -35,6 +35,7 @@ export function addExecCommand(program: Command): void {
         const { id } = await agent.call('exec.create', {
           projectId,
           container,
+          policy: hostAdminPolicy,
           spec: {
             command: args,
             env: flags.env.flatMap((entry) =>

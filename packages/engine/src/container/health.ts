@@ -33,6 +33,6 @@ export function stopHealth(container: Container): void {
 }
 
 async function probe(parts: Parts, container: Container, command: readonly string[], signal: AbortSignal) {
-  const { exitCode, stdout, stderr } = await runExec(parts, container, execSpecSchema.parse({ command }), signal)
+  const { exitCode, stdout, stderr } = await runExec(parts, container, { spec: execSpecSchema.parse({ command }) }, signal)
   return { exitCode, output: stdout + stderr }
 }

@@ -13,12 +13,12 @@ export function execHandlers(parts: Parts): ExecHandlers {
   const container = (input: { projectId: string; container: string }) => parts.store.find(input.projectId, input.container)
   const find = (input: { projectId: string; id: string }) => parts.execs.find(input.projectId, input.id)
   return {
-    'exec.create': async (input) => ({ id: createExec(parts, container(input), input.spec).id }),
+    'exec.create': async (input) => ({ id: createExec(parts, container(input), input.spec, input.policy).id }),
     'exec.start': async (input, channel, signal) => runAttached(parts, find(input), input, channel, signal),
     'exec.run': async (input, signal) => {
       const deadline = deadlineSignal(`exec ${input.spec.command[0]}`, input.timeoutMs, signal)
       try {
-        return await runExec(parts, container(input), input.spec, deadline.signal)
+        return await runExec(parts, container(input), input, deadline.signal)
       } finally {
         deadline.clear()
       }

@@ -1,4 +1,4 @@
-import type { ExecSpec } from '@gantry/contracts'
+import type { ExecSpec, Policy } from '@gantry/contracts'
 import { GantryError } from '@gantry/contracts'
 import type { Container } from '../container/container.ts'
 import type { Parts } from '../container/parts.ts'
@@ -18,8 +18,13 @@ export interface RunResult {
 }
 
 /** `exec.run`: runs a command to its end and collects what it says. When `signal` aborts, the process is killed. */
-export async function runExec(parts: Parts, container: Container, spec: ExecSpec, signal: AbortSignal): Promise<RunResult> {
-  const exec = createExec(parts, container, spec)
+export async function runExec(
+  parts: Parts,
+  container: Container,
+  { spec, policy }: { spec: ExecSpec; policy?: Policy },
+  signal: AbortSignal,
+): Promise<RunResult> {
+  const exec = createExec(parts, container, spec, policy)
   await startExec(parts, exec, { viewer: true })
   try {
     return await Promise.race([collect(parts, exec), aborted(signal)])

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
-import { type ExecSpec, GantryError } from '@gantry/contracts'
+import { developerPolicy, type ExecSpec, GantryError, type Policy } from '@gantry/contracts'
 import type { Container } from '../container/container.ts'
 import { emit, monitorDir, type Parts } from '../container/parts.ts'
 import type { ProcessExit } from '../kernel/kernel.ts'
@@ -15,9 +15,16 @@ export const execNote = 'exec.json'
 /** How long output waits for the viewer of the caller that asked for the exec. */
 const holdForViewerMs = 5000
 
-/** Notes that a command is to run in the container. Throws `wrong_state` when the container does not run. */
-export function createExec(parts: Parts, container: Container, spec: ExecSpec): Exec {
+/** Notes that a command is to run in the container. Throws `wrong_state` when the container does not run, `forbidden` by policy. */
+export function createExec(parts: Parts, container: Container, spec: ExecSpec, policy: Policy = developerPolicy): Exec {
   container.require('exec')
+  if (spec.privileged && !container.record.spec.privileged && !policy.hostAccess) {
+    throw new GantryError('forbidden', `privileged: container ${container.name} is not privileged, and an exec may not have more than it`, {
+      field: 'privileged',
+      value: 'true',
+      remedy: 'leave it out, or ask a host administrator',
+    })
+  }
   const exec = new Exec(randomBytes(32).toString('hex'), container, spec)
   parts.execs.add(exec)
   emit(parts, container, `exec_create: ${spec.command.join(' ')}`, { execID: exec.id })
