@@ -7,17 +7,20 @@ import { useTranslations } from 'use-intl'
 export function NotFoundView() {
   const t = useTranslations('error')
   return (
-    <EmptyState
-      icon={<Compass />}
-      title={t('notFoundTitle')}
-      action={
-        <Button asChild>
-          <Link href="/">{t('toDashboard')}</Link>
-        </Button>
-      }
-    >
-      {t('notFound')}
-    </EmptyState>
+    <main>
+      <h1 className="sr-only">{t('notFoundTitle')}</h1>
+      <EmptyState
+        icon={<Compass />}
+        title={t('notFoundTitle')}
+        action={
+          <Button asChild>
+            <Link href="/">{t('toDashboard')}</Link>
+          </Button>
+        }
+      >
+        {t('notFound')}
+      </EmptyState>
+    </main>
   )
 }
 
@@ -25,6 +28,7 @@ export function PageFailedView({ error, onRetry }: { error: Error; onRetry: () =
   const t = useTranslations()
   return (
     <main className="mx-auto max-w-xl p-6">
+      <h1 className="sr-only">{t('error.title')}</h1>
       <ErrorState title={t('error.title')} remedy={error.message} action={<Button onClick={onRetry}>{t('common.retry')}</Button>} />
     </main>
   )
