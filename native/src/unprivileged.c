@@ -145,8 +145,10 @@ int main(int argc, char **argv) {
 
   if (unshare(CLONE_NEWNS) != 0)
     err(EXIT_SETUP, "cannot make a mount namespace");
+  /* mount(2): EINVAL when / is no mount point; then its propagation cannot be changed and the bind below could show elsewhere. */
   if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0)
-    err(EXIT_SETUP, "cannot detach from the machine's mounts");
+    err(EXIT_SETUP, "cannot detach from the machine's mounts%s",
+        errno == EINVAL ? ", as / is not a mount point (in a chroot: mount --bind it onto itself first)" : "");
 
   int at = 3;
   for (; at < argc && strcmp(argv[at], "--") != 0; at++) {
