@@ -24,7 +24,7 @@ function expect(truth, text) {
 
 /** `npm start`, resolved when it says that it is ready; with everything it has said until then. */
 function start() {
-  const child = spawn('npm', ['start'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn('npm', ['start'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'], detached: true })
   const said = []
   running = child
   return new Promise((resolve, reject) => {
@@ -37,11 +37,12 @@ function start() {
   })
 }
 
+/** Ctrl-C as a terminal sends it: to npm and to what it runs. */
 function interrupt({ child }) {
   return new Promise((resolve) => {
     child.removeAllListeners('exit')
     child.once('exit', resolve)
-    child.kill('SIGINT')
+    process.kill(-child.pid, 'SIGINT')
   })
 }
 
