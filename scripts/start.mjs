@@ -48,7 +48,12 @@ async function main() {
   gateway = supervise({
     name: 'gateway',
     argv: dev ? tiedToThisProcess(join(root, 'apps/gateway/dist/main.js')) : unprivileged(ids, 'apps/gateway/dist/main.js'),
-    env: instanceEnv({ GANTRY_PANEL_DEV: dev ? '1' : '', NODE_ENV: dev ? 'development' : 'production', HOME: '/nonexistent' }),
+    env: instanceEnv({
+      GANTRY_PANEL_DEV: dev ? '1' : '',
+      NODE_ENV: dev ? 'development' : 'production',
+      NEXT_TELEMETRY_DISABLED: '1',
+      HOME: '/nonexistent',
+    }),
     onLine: (line) => {
       const code = /\b[A-Z2-9]{4}-[A-Z2-9]{4}-[A-Z2-9]{4}\b/.exec(line)?.[0]
       if (!code) return false
