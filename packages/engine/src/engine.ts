@@ -15,6 +15,7 @@ import { execHandlers } from './exec/handlers.ts'
 import { execEnded } from './exec/start-exec.ts'
 import { hostInfo } from './host/host-info.ts'
 import { createImages, type Images } from './image/images.ts'
+import type { Kernel } from './kernel/kernel.ts'
 import { createLauncher } from './kernel/launcher.ts'
 import { rootCapabilities } from './kernel/proc.ts'
 import { SeccompCache } from './kernel/seccomp.ts'
@@ -68,6 +69,7 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
     seccompFile: rememberFilters(seccomp),
     openTerminal: (monitorDir, options) => openTerminal({ nativeDir: config.nativeDir, monitorDir, ...options }),
     hostCapabilities: rootCapabilities(),
+    canShiftIds: await canShiftIds(config, kernel),
     signal: signalProcess,
   }
   kernel.onExit((exit) => {
@@ -117,6 +119,18 @@ async function applyProjects(parts: Parts, projects: ProjectStore): Promise<void
       parts.config.log('error', `limits of project ${project.id} cannot be applied`, { error: String(error) })
     }
   }
+}
+
+/** Asked once: without it the layers' files would belong to nobody in a container that has ids of its own. */
+async function canShiftIds(config: EngineConfig, kernel: Kernel): Promise<boolean> {
+  const [answer] = await kernel.ops([['probe', 'idmap', config.dataDir]])
+  if (answer === 'ok') return true
+  config.log('warn', 'the data folder cannot be mounted with shifted ids: containers run with the ids of the host', {
+    data: config.dataDir,
+    errno: answer,
+    remedy: 'put GANTRY_DATA on ext4, xfs or btrfs',
+  })
+  return false
 }
 
 function allHandlers(parts: Parts, projects: ProjectStore, images: Images, volumes: Volumes): AgentHandlers {

@@ -59,7 +59,12 @@ export async function decide(parts: Parts, request: Omit<CreateRequest, 'operati
   const normalised = normaliseSpec(asked, image.config, id)
   const verdict = await checkPolicy(normalised.spec, request.policy, { ownFolders: [parts.config.dataDir, parts.config.runDir] })
   const left = parts.cgroups.check(request.projectId, normalised.spec.resources)
-  return { ...normalised, spec: judgedPaths(normalised.spec, verdict), warnings: [...normalised.warnings, ...left] }
+  const spec = judgedPaths(normalised.spec, verdict)
+  const warnings = [...normalised.warnings, ...left]
+  if (parts.canShiftIds || spec.userns === 'host') return { ...normalised, spec, warnings }
+  // Decided by the machine and not asked for, hence after the policy.
+  warnings.push('the data folder cannot be mounted with shifted ids: container root is host root, with fewer capabilities')
+  return { ...normalised, spec: { ...spec, userns: 'host' as const }, warnings }
 }
 
 /** `container:X` modes keep the other container's id, as it may be renamed. */

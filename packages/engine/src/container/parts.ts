@@ -35,6 +35,8 @@ export interface Parts {
   /** A terminal on a monitor, for one viewer. Rejects with `not_found` when the monitor has gone. */
   readonly openTerminal: (monitorDir: string, options: { from: number; columns: number; rows: number }) => Promise<Terminal>
   readonly hostCapabilities: readonly string[]
+  /** Whether the data folder's file system can be mounted with shifted ids: ext4, xfs, btrfs; tmpfs from Linux 6.3 on. */
+  readonly canShiftIds: boolean
   /** Sends a signal to exactly this process; false when it is gone. */
   readonly signal: (process: { pid: number; startTicks: number }, signal: number) => boolean
 }

@@ -109,6 +109,7 @@ export class Recorder {
       openTerminal: async () => {
         throw new Error('nothing to look at')
       },
+      canShiftIds: true,
       hostCapabilities: ['CHOWN'],
       signal: (_process, signal) => this.signals.push(signal) > 0,
     }
