@@ -238,7 +238,8 @@ describe('pids', () => {
     for (const group of groups) lab.run(group, bomb)
     await until(() => [...groups, null].some((group) => Number(/^max (\d+)$/m.exec(lab.read(group, 'pids.events'))?.[1] ?? 0) > 0))
     const processes = await Promise.all(groups.map((group) => lab.tree.processes(group)))
-    expect(processes.flat().length).toBeLessThanOrEqual(30)
+    // Two processes entered from outside, which the limit does not refuse (cgroup-v2.rst, PID); every other one was forked.
+    expect(processes.flat().length).toBeLessThanOrEqual(30 + groups.length)
   })
 
   test('a lower limit stops new processes and says that more run', async () => {
