@@ -33,13 +33,17 @@ function start() {
       console.log(`    ${line}`)
       if (line.includes('Ctrl-C stops')) resolve({ child, said })
     })
-    child.once('exit', (status) => reject(new Error(`npm start ended with ${status}`)))
+    child.once('exit', (status) => {
+      running = null
+      reject(new Error(`npm start ended with ${status}`))
+    })
   })
 }
 
 /** Ctrl-C as a terminal sends it: to npm and to what it runs. */
 function interrupt({ child }) {
   return new Promise((resolve) => {
+    running = null
     child.removeAllListeners('exit')
     child.once('exit', resolve)
     process.kill(-child.pid, 'SIGINT')
@@ -79,6 +83,6 @@ try {
   console.error(`gantry: ${error.message}`)
   process.exitCode = 1
 } finally {
-  if (running && running.exitCode === null) await interrupt({ child: running })
+  if (running) await interrupt({ child: running })
   for (const path of [folder, dataDir, runDir]) rmSync(path, { recursive: true, force: true })
 }
