@@ -1,4 +1,5 @@
 import type { ContainerSpec, Policy } from '@gantry/contracts'
+import { defaultCapabilities } from '../plan/capabilities.ts'
 import { checkSysctls } from './sysctls.ts'
 
 export interface Refusal {
@@ -13,23 +14,8 @@ export type FieldRule = (spec: ContainerSpec, policy: Policy) => Refusal | undef
 /** Nothing in this field reaches beyond the container. */
 const free: FieldRule = () => undefined
 
-/** Capabilities every container has anyway. */
-const defaultCapabilities: readonly string[] = [
-  'CHOWN',
-  'DAC_OVERRIDE',
-  'FSETID',
-  'FOWNER',
-  'MKNOD',
-  'NET_RAW',
-  'SETGID',
-  'SETUID',
-  'SETFCAP',
-  'SETPCAP',
-  'NET_BIND_SERVICE',
-  'SYS_CHROOT',
-  'KILL',
-  'AUDIT_WRITE',
-]
+/** What every container has anyway may be asked for by everybody. */
+const granted: readonly string[] = defaultCapabilities
 /** Not even a list may grant these without host access: each is a known way to the host's root. */
 const hostCapabilities: readonly string[] = [
   'ALL',
@@ -139,7 +125,7 @@ export const fieldRules: Readonly<Record<keyof Required<ContainerSpec>, FieldRul
     const { capabilities, hostAccess } = policy
     if (capabilities === 'all' && hostAccess) return undefined
     const listed = (name: string) => (capabilities === 'all' || capabilities.includes(name)) && !hostCapabilities.includes(name)
-    const refused = spec.capAdd.find((name) => !defaultCapabilities.includes(name) && !listed(name))
+    const refused = spec.capAdd.find((name) => !granted.includes(name) && !listed(name))
     return refused ? { value: refused, text: `capability ${refused} is not allowed here` } : undefined
   },
   capDrop: free,
