@@ -12,17 +12,13 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "launcher.h"
 #include "sandbox.h"
-
-#ifndef MFD_EXEC
-#define MFD_EXEC 0x0010U /* Linux 6.3 */
-#endif
+#include "sealed.h"
 
 static char *frame; /* MAX_FRAME bytes of address space */
 
@@ -260,34 +256,6 @@ static int loop(void)
 	}
 }
 
-/* Runs the same program from a sealed memfd, unless it already does. */
-static void run_from_sealed_copy(char **argv)
-{
-	if (fcntl(open("/proc/self/exe", O_RDONLY | O_CLOEXEC), F_GET_SEALS) == (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE))
-		return;
-	fd_auto int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	int copy = memfd_create("gantry-launcher", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
-	if (copy < 0 && errno == EINVAL)
-		copy = memfd_create("gantry-launcher", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	struct stat st;
-	if (self < 0 || copy < 0 || fstat(self, &st) < 0) {
-		perror("gantry-launcher: copy into memory");
-		exit(1);
-	}
-	for (off_t at = 0; at < st.st_size;)
-		if (sendfile(copy, self, &at, (size_t)(st.st_size - at)) <= 0) {
-			perror("gantry-launcher: copy into memory");
-			exit(1);
-		}
-	if (fcntl(copy, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
-		perror("gantry-launcher: seal the copy");
-		exit(1);
-	}
-	fexecve(copy, argv, (char *[]){NULL});
-	perror("gantry-launcher: run the copy");
-	exit(1);
-}
-
 int main(int argc, char **argv)
 {
 	(void)argc;
@@ -295,7 +263,7 @@ int main(int argc, char **argv)
 		fputs("gantry-launcher is started by the agent: descriptor 3 must be its socket\n", stderr);
 		return 2;
 	}
-	run_from_sealed_copy(argv);
+	run_from_sealed_copy("gantry-launcher", argv);
 	/* No memory of ours to look at for anybody but the machine's root, in any child that has not exec'ed yet either. */
 	prctl(PR_SET_DUMPABLE, 0);
 	prctl(PR_SET_NAME, "gantry-launcher");

@@ -1,4 +1,4 @@
-/* Carries a start plan through its phases; see start.h for who does what. */
+/* A start under a monitor; see start.h for who does what, plan.c for how a plan is carried out. */
 #include "start.h"
 
 #include <grp.h>
@@ -15,116 +15,9 @@
 #include "rcu.h"
 #include "sandbox.h"
 
-static uint32_t since(const struct start *start)
-{
-	return (uint32_t)(now_us() - start->received_us);
-}
-
-static void note_step(struct start *start, const char *name, const char *arg, uint32_t began)
-{
-	struct shared *shared = start->shared;
-	if (shared->steps_used < MAX_STEPS)
-		shared->steps[shared->steps_used++] = (struct step){.name = name, .arg = arg, .start_us = began, .end_us = since(start)};
-}
-
-/* The first failure, whoever meets it, is what the agent is told. */
-static void report_failure(struct start *start, const char *name, const char *arg)
-{
-	struct shared *shared = start->shared;
-	if (shared->failed)
-		return;
-	shared->err = start->ctx.err;
-	snprintf(shared->step, sizeof(shared->step), "%s%s%.150s", name, arg ? " " : "", arg ? arg : "");
-	snprintf(shared->text, sizeof(shared->text), "%s", start->ctx.text);
-	shared->failed = true;
-}
-
-static const struct start_op *find(const struct start_op *table, const char *name)
-{
-	for (; table->name; table++)
-		if (strcmp(table->name, name) == 0)
-			return table;
-	return NULL;
-}
-
-enum phase { PREPARE, ENTER, APPLY };
-
-static int run_phase(struct start *start, enum phase phase)
-{
-	for (int i = 0; i < start->planned_count; i++) {
-		struct planned *planned = &start->planned[i];
-		const struct start_op *op = planned->op;
-		int (*run)(struct start *, struct planned *) = phase == PREPARE ? op->prepare : phase == ENTER ? op->enter : op->apply;
-		if (!run)
-			continue;
-		uint32_t began = since(start);
-		const char *arg = planned->n > 0 ? planned->args[0] : NULL;
-		start->ctx.op = op->name;
-		if (run(start, planned) < 0) {
-			report_failure(start, op->name, arg);
-			return -1;
-		}
-		/* `prepare` of most only remembers something. */
-		if (phase != PREPARE || planned->fd >= 0)
-			note_step(start, op->name, arg, began);
-	}
-	return 0;
-}
-
-/* A host operation is carried out as soon as it is read: it comes first in every plan. */
-static int run_host(struct start *start, struct op_tokens *op)
-{
-	uint32_t began = since(start);
-	struct op_ctx ctx = {.op = op->args[0]};
-	const char *arg = op->n > 1 ? op->args[1] : NULL;
-	if (run_host_op(&ctx, op->args, op->n) < 0) {
-		start->ctx = ctx;
-		report_failure(start, op->args[0], arg);
-		return -1;
-	}
-	note_step(start, op->args[0], arg, began);
-	return 0;
-}
-
-static const struct start_op *section_table(const char *section)
-{
-	if (strcmp(section, "@monitor") == 0)
-		return monitor_ops;
-	if (strcmp(section, "@namespaces") == 0)
-		return namespace_ops;
-	if (strcmp(section, "@rootfs") == 0)
-		return rootfs_ops;
-	return strcmp(section, "@process") == 0 ? process_ops : NULL;
-}
-
-static int add_planned(struct start *start, const struct start_op *table, struct op_tokens *op)
-{
-	const struct start_op *found = table ? find(table, op->args[0]) : NULL;
-	if (!found)
-		return op_fail(&start->ctx, ENOSYS, "unknown operation %s", op->args[0]);
-	if (op->n - 1 < found->min_args)
-		return op_fail(&start->ctx, EINVAL, "%s needs %d arguments, has %d", op->args[0], found->min_args, op->n - 1);
-	start->planned[start->planned_count++] = (struct planned){.op = found, .args = op->args + 1, .n = op->n - 1, .fd = -1};
-	return 0;
-}
-
-static int read_plan(struct start *start, struct op_tokens *ops, int count)
-{
-	const struct start_op *table = NULL;
-	bool host = false;
-	for (int i = 0; i < count; i++) {
-		if (ops[i].args[0][0] == '@') {
-			host = strcmp(ops[i].args[0], "@host") == 0;
-			table = section_table(ops[i].args[0]);
-			continue;
-		}
-		if (host ? run_host(start, &ops[i]) : add_planned(start, table, &ops[i])) {
-			report_failure(start, ops[i].args[0], NULL);
-			return -1;
-		}
-	}
-	return 0;
-}
+static const struct section sections[] = {
+	{"@monitor", monitor_ops}, {"@namespaces", namespace_ops}, {"@rootfs", rootfs_ops}, {"@process", process_ops}, {NULL, NULL},
+};
 
 /*
  * Without a tty there are three pipes. The intermediate makes them as the container's root, for whom /dev/stdout is then a file
@@ -361,7 +254,7 @@ static bool start_process(struct start *start)
 		report_failure(start, "plan", NULL);
 		return false;
 	}
-	if (read_plan(start, ops, count) < 0 || run_phase(start, PREPARE) < 0)
+	if (read_plan(start, sections, ops, count) < 0 || run_phase(start, PREPARE) < 0)
 		return false;
 	if (monitor_open(&start->ctx, start->monitor) < 0) {
 		report_failure(start, "monitor", start->monitor->dir);

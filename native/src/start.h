@@ -67,6 +67,12 @@ struct start_op {
 	int (*apply)(struct start *start, struct planned *planned);
 };
 
+/* Where the operations of one section of a plan are looked up; the list ends with a name of NULL. */
+struct section {
+	const char *name;
+	const struct start_op *ops;
+};
+
 extern const struct start_op monitor_ops[];   /* monitor_ops.c */
 extern const struct start_op namespace_ops[]; /* namespaces.c */
 extern const struct start_op rootfs_ops[];    /* rootfs.c, devices.c, masks.c through it */
@@ -129,6 +135,17 @@ struct start {
 	char **env; /* MAX_ENV + 2, in init only */
 	int env_used;
 };
+
+/* plan.c */
+enum phase { PREPARE, ENTER, APPLY };
+/* Host operations are carried out while they are read, the others put down in start->planned. 0, or -1 after report_failure(). */
+int read_plan(struct start *start, const struct section *sections, struct op_tokens *ops, int count);
+int run_phase(struct start *start, enum phase phase);
+/* The first failure, whoever meets it, is what the agent is told. */
+void report_failure(struct start *start, const char *name, const char *arg);
+/* Microseconds since the request came. */
+uint32_t since(const struct start *start);
+void note_step(struct start *start, const char *name, const char *arg, uint32_t began);
 
 /* rootfs.c */
 /*
