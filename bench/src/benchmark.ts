@@ -1,3 +1,6 @@
+import type { Engine } from './engine.ts'
+import { startGantry } from './instance.ts'
+import { otherEngines } from './other-engines.ts'
 import type { Figures } from './statistics.ts'
 
 /** What one benchmark found. `better` tells whether less or more of `unit` is better. */
@@ -19,4 +22,15 @@ export async function timeMs(action: () => Promise<unknown>): Promise<number> {
   const from = process.hrtime.bigint()
   await action()
   return Number(process.hrtime.bigint() - from) / 1e6
+}
+
+/** Gantry first, then the other engines that are installed, all with empty folders below `dataParent`; ended when `use` is done. */
+export async function withEngines<T>(use: (engines: readonly Engine[]) => Promise<T>, dataParent = '/var/lib'): Promise<T> {
+  const engines: Engine[] = []
+  try {
+    for (const start of [startGantry, ...otherEngines()]) engines.push(await start(dataParent))
+    return await use(engines)
+  } finally {
+    for (const engine of engines.reverse()) await engine.close()
+  }
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** A cgroup whose whole cpu time, that of ended processes and of groups below included, can be read. */
@@ -22,23 +22,36 @@ export function groupCpuMs(group: string): number {
   return Number(/^usage_usec (\d+)/m.exec(readFileSync(v2File, 'utf8'))?.[1] ?? 0) / 1000
 }
 
-/** Makes a group for processes to be measured, with everything they will start. */
+/**
+ * Makes a group for processes to be measured, with everything they will start. They are in a group `own` below it, so that
+ * there may be further groups beside, for containers.
+ */
 export function cpuMeter(name: string): CpuMeter {
-  const folder = join(existsSync(join(v1, 'cpuacct.usage')) ? v1 : v2, name)
-  mkdirSync(folder, { recursive: true })
+  const own = join(existsSync(join(v1, 'cpuacct.usage')) ? v1 : v2, name, 'own')
+  mkdirSync(own, { recursive: true })
   return {
-    add: (pid) => writeFileSync(join(folder, 'cgroup.procs'), String(pid)),
+    add: (pid) => writeFileSync(join(own, 'cgroup.procs'), String(pid)),
     readMs: () => groupCpuMs(name),
     async remove() {
-      while (existsSync(folder)) {
-        try {
-          rmdirSync(folder)
-        } catch (error) {
-          if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error
-          await new Promise((resolve) => setTimeout(resolve, 20))
-        }
+      // An engine makes its containers' groups in every hierarchy.
+      for (const folder of [v2, ...readdirSync(v2).map((hierarchy) => join(v2, hierarchy))]) {
+        while (!removeGroups(join(folder, name))) await new Promise((resolve) => setTimeout(resolve, 20))
       }
     },
+  }
+}
+
+/** Removes a group and those below; false while there are still processes in one. */
+function removeGroups(folder: string): boolean {
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return true
+  const below = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+  if (!below.every(({ name }) => removeGroups(join(folder, name)))) return false
+  try {
+    rmdirSync(folder)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error
+    return false
   }
 }
 

@@ -1,59 +1,90 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { createReadStream, existsSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createAgentClient } from '@gantry/agent-rpc/client'
-import { type AgentClient, type ContainerSpecInput, hostAdminPolicy } from '@gantry/contracts'
-import { cpuMeter, groupCpuMs } from './cpu-time.ts'
+import { type AgentClient, hostAdminPolicy } from '@gantry/contracts'
+import { cpuMeter, groupCpuMs, processesOf } from './cpu-time.ts'
+import type { CreateOptions, Engine } from './engine.ts'
 
 export const repository = join(import.meta.dirname, '..', '..')
-export const projectId = 'default'
+const projectId = 'default'
 
-/** An agent of our own with empty folders. */
-export interface Instance {
-  readonly agent: AgentClient
-  readonly dataDir: string
-  readonly pid: number
-  /** Cpu time of agent, launcher and every container so far, ended ones included. */
-  cpuMs(): number
-  create(spec: ContainerSpecInput): Promise<string>
-  remove(container: string): Promise<void>
-  close(): Promise<void>
-}
-
-/** Starts it; `dataParent` names the file system that its data lies on. */
-export async function startInstance(dataParent = '/var/lib'): Promise<Instance> {
+/** Starts an agent of our own with empty folders; what is measured goes over its socket. */
+export async function startGantry(dataParent: string): Promise<Engine> {
   const bundle = join(repository, 'packages/agent/dist/main.js')
   if (!existsSync(bundle)) throw new Error(`${bundle} is missing: npm run build makes it`)
   const dataDir = realpathSync(mkdtempSync(join(dataParent, 'gantry-bench-')))
   const runDir = mkdtempSync('/run/gantry-bench-')
-  const meter = cpuMeter(`gantry-bench-${process.pid}-${Date.now()}`)
+  const meterName = `gantry-bench-${process.pid}-${Date.now()}`
+  const meter = cpuMeter(meterName)
   const child = spawn(process.execPath, [bundle], {
     env: { ...process.env, GANTRY_DATA: dataDir, GANTRY_RUN: runDir, GANTRY_LOG: 'warn', NODE_ENV: 'production' },
     stdio: ['ignore', 'inherit', 'inherit'],
   })
-  const pid = child.pid ?? 0
-  meter.add(pid)
+  meter.add(child.pid ?? 0)
   const agent = createAgentClient(join(runDir, 'agent.sock'))
   await untilAnswers(agent, child)
   const group = `gantry-${createHash('sha256').update(dataDir).digest('hex').slice(0, 4)}`
-  const remove = (container: string) =>
-    agent.call('container.remove', { projectId, container, force: true, volumes: true }).then(() => undefined)
+  const calls = agentCalls(agent)
   return {
-    agent,
-    dataDir,
-    pid,
+    ...calls,
+    name: 'gantry',
     cpuMs: () => meter.readMs() + groupCpuMs(group),
-    create: async (spec) => (await agent.call('container.create', { projectId, spec, policy: hostAdminPolicy })).id,
-    remove,
-    close: async () => {
-      for (const { id } of await agent.call('container.list', {})) await remove(id)
+    processes: () => processesOf((_pid, _commandLine, cgroups) => cgroups.includes(`/${meterName}/`) || cgroups.includes(`/${group}/`)),
+    async close() {
+      for (const { id } of await agent.call('container.list', {})) await calls.remove(id)
       agent.close()
       await ended(child)
       await meter.remove()
       for (const folder of [dataDir, runDir]) rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+function agentCalls(agent: AgentClient): Omit<Engine, 'name' | 'cpuMs' | 'processes' | 'close'> {
+  return {
+    create: (command, options) => create(agent, command, options),
+    start: async (id) => void (await agent.call('container.start', { projectId, container: id })),
+    async wait(id) {
+      const { exitCode } = await agent.call('container.wait', { projectId, container: id })
+      if (exitCode !== 0) throw new Error(`the container ended with ${exitCode}`)
+    },
+    remove: async (id) => void (await agent.call('container.remove', { projectId, container: id, force: true, volumes: true })),
+    async exec(id, command) {
+      const { exitCode } = await agent.call('exec.run', { projectId, container: id, spec: { command: [...command] } })
+      if (exitCode !== 0) throw new Error(`exec ended with ${exitCode}`)
+    },
+    async readLog(id) {
+      let characters = 0
+      for await (const { lines } of agent.stream('container.logs', { projectId, container: id })) {
+        for (const line of lines) characters += line.text.length + (line.partial ? 0 : 1)
+      }
+      return characters
+    },
+    async stats(ids) {
+      const all = await agent.call('container.stats', {})
+      if (all.length !== ids.length) throw new Error(`counters of ${all.length} containers came, not of ${ids.length}`)
+    },
+    load: (archive) => load(agent, archive),
+  }
+}
+
+async function create(agent: AgentClient, command: readonly string[], { resources, logBytes }: CreateOptions = {}): Promise<string> {
+  const log = logBytes === undefined ? undefined : { maxSizeBytes: logBytes, maxFiles: 2 }
+  const spec = { image: 'busybox', command: [...command], resources, log }
+  return (await agent.call('container.create', { projectId, spec, policy: hostAdminPolicy })).id
+}
+
+async function load(agent: AgentClient, archive: string): Promise<void> {
+  const { channel, result } = agent.duplex('image.load', { projectId })
+  const progress = (async () => {
+    for await (const _ of channel.incoming);
+  })()
+  for await (const chunk of createReadStream(archive, { highWaterMark: 1e6 })) await channel.write(chunk)
+  channel.end()
+  await progress
+  await result
 }
 
 async function untilAnswers(agent: AgentClient, child: ChildProcess): Promise<void> {

@@ -5,7 +5,7 @@ import { type CpuMeter, cpuMeter } from './cpu-time.ts'
 import { repository } from './instance.ts'
 
 /**
- * Runs other engines' command lines from one small shell, so that what is measured is theirs and not what it costs to
+ * Runs OCI runtimes' command lines from one small shell, so that what is measured is theirs and not what it costs to
  * spawn from a large process. The shell's mount namespace has no unified cgroup mount where v1 is in use: crun refuses
  * a hybrid layout that shows any controller there.
  */
@@ -57,12 +57,6 @@ function startCommands(bundle: string): Record<string, (id: string) => string> {
   if (existsSync(floor)) commands.floor = () => `${floor} ${join(bundle, 'rootfs')} /bin/true`
   for (const name of ['crun', 'runc']) {
     if (isInstalled(name)) commands[name] = (id) => `${name} run -b ${bundle} ${id}`
-  }
-  for (const name of ['docker', 'podman']) {
-    // Their engines must be there and must have an image to start.
-    if (isInstalled(name) && spawnSync(name, ['image', 'inspect', 'busybox']).status === 0) {
-      commands[name] = () => `${name} run --rm --memory 64m --pids-limit 64 busybox true`
-    }
   }
   return commands
 }

@@ -1,28 +1,27 @@
-import type { ContainerSpecInput } from '@gantry/contracts'
-import { type Benchmark, timeMs } from './benchmark.ts'
-import { type Instance, projectId, startInstance } from './instance.ts'
+import { type Benchmark, timeMs, withEngines } from './benchmark.ts'
+import type { Engine } from './engine.ts'
 import { findPeers, type Peers } from './peers.ts'
-import { figures } from './statistics.ts'
+import { type Figures, figures } from './statistics.ts'
 
 const rounds = 60
 const warmUp = 5
-const spec: ContainerSpecInput = {
-  image: 'busybox',
-  command: ['true'],
-  resources: { memoryBytes: 64 * 1024 * 1024, nanoCpus: 1_000_000_000, pidsLimit: 64 },
-}
+const resources = { memoryBytes: 64 * 1024 * 1024, nanoCpus: 1_000_000_000, pidsLimit: 64 }
 
-/** create + start + wait of `true`, with user namespace, bridge network, limits and seccomp. */
-export async function startOnce({ agent, create }: Instance): Promise<string> {
-  const id = await create(spec)
-  await agent.call('container.start', { projectId, container: id })
-  const { exitCode } = await agent.call('container.wait', { projectId, container: id })
-  if (exitCode !== 0) throw new Error(`true ended with ${exitCode}`)
+/** create + start + wait of `true`; resolves with the container, which is still there. */
+async function startOnce(engine: Engine): Promise<string> {
+  const id = await engine.create(['true'], { resources })
+  await engine.start(id)
+  await engine.wait(id)
   return id
 }
 
+interface Subject {
+  once(): Promise<number | null>
+  cpuMs(): number
+}
+
 /** Takes turns, so that whatever else the machine does falls on all alike. */
-async function takeTurns(subjects: Record<string, { once(): Promise<number | null>; cpuMs(): number }>, turns: number) {
+async function takeTurns(subjects: Record<string, Subject>, turns: number): Promise<Record<string, Figures>> {
   const samples: Record<string, { wall: number[]; cpu: number }> = {}
   for (let turn = 0; turn < warmUp + turns; turn++) {
     for (const [name, { once, cpuMs }] of Object.entries(subjects)) {
@@ -37,34 +36,40 @@ async function takeTurns(subjects: Record<string, { once(): Promise<number | nul
   return Object.fromEntries(Object.entries(samples).map(([name, { wall, cpu }]) => [name, figures(wall, cpu)]))
 }
 
-function peerSubjects(peers: Peers, order: (name: string) => Promise<number | null>) {
-  return Object.fromEntries(peers.names.map((name) => [name, { once: () => order(name), cpuMs: () => peers.cpuMs() }]))
+async function besidePeers(
+  engines: readonly Engine[],
+  of: (engine: Engine) => Subject,
+  order: (peers: Peers, name: string) => Promise<number | null>,
+) {
+  const peers = findPeers()
+  try {
+    const runtimes = peers.names.map((name): [string, Subject] => [name, { once: () => order(peers, name), cpuMs: () => peers.cpuMs() }])
+    return await takeTurns(
+      Object.fromEntries([...engines.map((engine): [string, Subject] => [engine.name, of(engine)]), ...runtimes]),
+      rounds,
+    )
+  } finally {
+    await peers.close()
+  }
 }
 
 export const start: Benchmark = {
   name: 'start',
-  what: 'create, start and wait for true over the agent socket',
+  what: "create, start and wait for true over the engines' sockets, and by the runtimes' command lines",
   async run() {
-    const instance = await startInstance()
-    const peers = findPeers()
-    try {
-      const gantry = {
-        async once() {
-          let id = ''
-          const wall = await timeMs(async () => {
-            id = await startOnce(instance)
-          })
-          await instance.remove(id)
-          return wall
-        },
-        cpuMs: () => instance.cpuMs(),
-      }
-      const subjects = await takeTurns({ gantry, ...peerSubjects(peers, (name) => peers.start(name)) }, rounds)
-      return { name: 'start', unit: 'ms', better: 'lower', subjects }
-    } finally {
-      await peers.close()
-      await instance.close()
-    }
+    const subject = (engine: Engine): Subject => ({
+      async once() {
+        let id = ''
+        const wall = await timeMs(async () => {
+          id = await startOnce(engine)
+        })
+        await engine.remove(id)
+        return wall
+      },
+      cpuMs: () => engine.cpuMs(),
+    })
+    const subjects = await withEngines((engines) => besidePeers(engines, subject, (peers, name) => peers.start(name)))
+    return { name: 'start', unit: 'ms', better: 'lower', subjects }
   },
 }
 
@@ -72,25 +77,20 @@ export const exec: Benchmark = {
   name: 'exec',
   what: 'true in a running container',
   async run() {
-    const instance = await startInstance()
-    const peers = findPeers()
-    try {
-      const id = await instance.create({ image: 'busybox', command: ['sleep', '1000'] })
-      await instance.agent.call('container.start', { projectId, container: id })
-      const gantry = {
-        once: () =>
-          timeMs(async () => {
-            const { exitCode } = await instance.agent.call('exec.run', { projectId, container: id, spec: { command: ['true'] } })
-            if (exitCode !== 0) throw new Error(`true ended with ${exitCode}`)
-          }),
-        cpuMs: () => instance.cpuMs(),
+    const subjects = await withEngines(async (engines) => {
+      const containers = new Map<Engine, string>()
+      for (const engine of engines) {
+        const id = await engine.create(['sleep', '1000'])
+        await engine.start(id)
+        containers.set(engine, id)
       }
-      const subjects = await takeTurns({ gantry, ...peerSubjects(peers, (name) => peers.exec(name)) }, rounds)
-      return { name: 'exec', unit: 'ms', better: 'lower', subjects }
-    } finally {
-      await peers.close()
-      await instance.close()
-    }
+      const subject = (engine: Engine): Subject => ({
+        once: () => timeMs(() => engine.exec(containers.get(engine) ?? '', ['true'])),
+        cpuMs: () => engine.cpuMs(),
+      })
+      return besidePeers(engines, subject, (peers, name) => peers.exec(name))
+    })
+    return { name: 'exec', unit: 'ms', better: 'lower', subjects }
   },
 }
 
@@ -98,23 +98,25 @@ export const parallel: Benchmark = {
   name: 'parallel',
   what: '100 starts, one after the other and 8 at a time',
   async run() {
-    const instance = await startInstance()
-    try {
-      const subjects: Awaited<ReturnType<Benchmark['run']>>['subjects'] = {}
-      for (const width of [1, 8]) {
-        const ids: string[] = []
-        let left = 100
-        const before = instance.cpuMs()
-        const worker = async () => {
-          while (left-- > 0) ids.push(await startOnce(instance))
-        }
-        const wall = await timeMs(() => Promise.all(Array.from({ length: width }, worker)))
-        subjects[`gantry ${width} at a time`] = figures([wall / 1000], (instance.cpuMs() - before) / 1000)
-        for (const id of ids) await instance.remove(id)
-      }
-      return { name: 'parallel', unit: 's', better: 'lower', subjects }
-    } finally {
-      await instance.close()
-    }
+    const subjects = await withEngines(async (engines) => {
+      const found: Record<string, Figures> = {}
+      for (const engine of engines)
+        for (const width of [1, 8]) found[`${engine.name} ${width} at a time`] = await hundredStarts(engine, width)
+      return found
+    })
+    return { name: 'parallel', unit: 's', better: 'lower', subjects }
   },
+}
+
+async function hundredStarts(engine: Engine, width: number): Promise<Figures> {
+  const ids: string[] = []
+  let left = 100
+  const before = engine.cpuMs()
+  const worker = async () => {
+    while (left-- > 0) ids.push(await startOnce(engine))
+  }
+  const wall = await timeMs(() => Promise.all(Array.from({ length: width }, worker)))
+  const cpu = engine.cpuMs() - before
+  for (const id of ids) await engine.remove(id)
+  return figures([wall / 1000], cpu / 1000)
 }

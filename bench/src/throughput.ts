@@ -1,22 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import {
-  createReadStream,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-  writeSync,
-  closeSync,
-} from 'node:fs'
+import { mkdirSync, mkdtempSync, openSync, rmSync, statSync, truncateSync, writeFileSync, writeSync, closeSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Benchmark, Result } from './benchmark.ts'
-import { timeMs } from './benchmark.ts'
-import { type Instance, projectId, startInstance } from './instance.ts'
-import { type Figures, figures } from './statistics.ts'
+import { type Benchmark, type Result, timeMs, withEngines } from './benchmark.ts'
+import type { Engine } from './engine.ts'
+import { figures } from './statistics.ts'
 
 const mega = 1e6
 const logBytes = 100 * mega
@@ -36,40 +24,34 @@ export const log: Benchmark = {
   name: 'log',
   what: '100 MB of 100-character lines written by a container and read back',
   async run() {
-    const instance = await startInstance()
-    try {
-      const samples = { write: [] as number[], read: [] as number[], pipe: [] as number[] }
-      const rate = (ms: number) => logBytes / mega / (ms / 1000)
-      for (let turn = 0; turn < turns; turn++) {
-        const log = { maxSizeBytes: 1024 * 1024 * 1024, maxFiles: 2 }
-        const id = await instance.create({ image: 'busybox', command: ['sh', '-c', writer], log })
-        samples.write.push(
-          rate(
-            await timeMs(async () => {
-              await instance.agent.call('container.start', { projectId, container: id })
-              await instance.agent.call('container.wait', { projectId, container: id })
-            }),
-          ),
-        )
-        samples.read.push(rate(await timeMs(() => readLog(instance, id))))
-        samples.pipe.push(rate(await timeMs(() => shell(`busybox ${writer.replace('| head', '| busybox head')} | cat >/dev/null`))))
-        await instance.remove(id)
-      }
-      const best = (values: number[]) => figures(values, 0, 'higher')
-      const subjects = { gantry: best(samples.write), 'gantry read': best(samples.read), pipe: best(samples.pipe) }
-      return { name: 'log', unit: 'MB/s', better: 'higher', subjects }
-    } finally {
-      await instance.close()
+    const samples: Record<string, number[]> = {}
+    const add = (subject: string, ms: number) => {
+      samples[subject] ??= []
+      samples[subject].push(logBytes / mega / (ms / 1000))
     }
+    await withEngines(async (engines) => {
+      for (let turn = 0; turn < turns; turn++) {
+        for (const engine of engines) {
+          const id = await engine.create(['sh', '-c', writer], { logBytes: 1024 * 1024 * 1024 })
+          const write = async () => {
+            await engine.start(id)
+            await engine.wait(id)
+          }
+          add(engine.name, await timeMs(write))
+          add(`${engine.name} read`, await timeMs(() => readLog(engine, id)))
+          await engine.remove(id)
+        }
+        add('pipe', await timeMs(() => shell(`busybox ${writer.replace('| head', '| busybox head')} | cat >/dev/null`)))
+      }
+    })
+    const subjects = Object.fromEntries(Object.entries(samples).map(([name, values]) => [name, figures(values, 0, 'higher')]))
+    return { name: 'log', unit: 'MB/s', better: 'higher', subjects }
   },
 }
 
-async function readLog({ agent }: Instance, container: string): Promise<void> {
-  let characters = 0
-  for await (const { lines } of agent.stream('container.logs', { projectId, container })) {
-    for (const line of lines) characters += line.text.length + (line.partial ? 0 : 1)
-  }
-  if (characters !== logBytes) throw new Error(`${characters} of ${logBytes} characters came back`)
+async function readLog(engine: Engine, container: string): Promise<void> {
+  const read = await engine.readLog(container)
+  if (read !== logBytes) throw new Error(`${engine.name}: ${read} of ${logBytes} bytes came back`)
 }
 
 /** A fresh ext4 file system on a loop device: freed inodes of an old one cost many times the cpu. */
@@ -120,17 +102,6 @@ function makeArchive(folder: string, files: number, bytesEach: number): { archiv
   return { archive: join(folder, 'image.tar'), layer: join(folder, 'layer.tar'), bytes: statSync(join(folder, 'layer.tar')).size }
 }
 
-async function load({ agent }: Instance, archive: string): Promise<void> {
-  const { channel, result } = agent.duplex('image.load', { projectId })
-  const progress = (async () => {
-    for await (const _ of channel.incoming);
-  })()
-  for await (const chunk of createReadStream(archive, { highWaterMark: mega })) await channel.write(chunk)
-  channel.end()
-  await progress
-  await result
-}
-
 function imageBenchmark(name: string, what: string, files: number, bytesEach: number): Benchmark {
   return {
     name,
@@ -139,32 +110,33 @@ function imageBenchmark(name: string, what: string, files: number, bytesEach: nu
       const folder = mkdtempSync('/var/tmp/gantry-bench-image-')
       try {
         const { archive, layer } = makeArchive(folder, files, bytesEach)
-        const samples = { gantry: [] as number[], tar: [] as number[], synced: [] as number[] }
-        let cpu = 0
+        const samples: Record<string, { wall: number[]; cpu: number }> = {}
+        const add = (subject: string, ms: number, cpuMs = 0) => {
+          samples[subject] ??= { wall: [], cpu: 0 }
+          samples[subject].wall.push(ms)
+          samples[subject].cpu += cpuMs
+        }
         for (let turn = 0; turn < turns; turn++) {
           const disk = freshFileSystem()
-          const instance = await startInstance(disk.path)
           try {
             const unpack = `tar -C ${join(disk.path, 'tar')} -xf ${layer}`
-            mkdirSync(join(disk.path, 'tar'))
-            samples.tar.push(await timeMs(() => shell(unpack)))
+            for (const name of ['tar', 'synced']) mkdirSync(join(disk.path, name))
+            add('tar -x', await timeMs(() => shell(unpack)))
             // The engine flushes what it keeps; this is what tar would take to do so too.
-            mkdirSync(join(disk.path, 'synced'))
             await shell(`sync -f ${disk.path}`)
-            samples.synced.push(await timeMs(() => shell(`${unpack.replace('/tar ', '/synced ')} && sync -f ${disk.path}`)))
-            const before = instance.cpuMs()
-            samples.gantry.push(await timeMs(() => load(instance, archive)))
-            cpu += instance.cpuMs() - before
+            add('tar -x, flushed', await timeMs(() => shell(`${unpack.replace('/tar ', '/synced ')} && sync -f ${disk.path}`)))
+            await withEngines(async (engines) => {
+              for (const engine of engines) {
+                const before = engine.cpuMs()
+                const ms = await timeMs(() => engine.load(archive))
+                add(engine.name, ms, engine.cpuMs() - before)
+              }
+            }, disk.path)
           } finally {
-            await instance.close()
             disk.remove()
           }
         }
-        const subjects: Record<string, Figures> = {
-          gantry: figures(samples.gantry, cpu),
-          'tar -x': figures(samples.tar),
-          'tar -x, flushed': figures(samples.synced),
-        }
+        const subjects = Object.fromEntries(Object.entries(samples).map(([subject, { wall, cpu }]) => [subject, figures(wall, cpu)]))
         return { name, unit: 'ms', better: 'lower', subjects }
       } finally {
         rmSync(folder, { recursive: true, force: true })
