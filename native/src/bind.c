@@ -1,5 +1,7 @@
 /* Bind mounts: volumes, host folders, our own files over /etc. */
+#include <linux/magic.h>
 #include <linux/openat2.h>
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -75,4 +77,43 @@ int bind_apply(struct start *start, struct planned *planned)
 	if (fstatfs(target, &fs) < 0 || (fs.f_type == PROC_MAGIC && !may_cover_in_proc(path)))
 		return op_fail(&start->ctx, EPERM, "mount target %s lies in /proc", path);
 	return attach_mount(start, planned->fd, target, path);
+}
+
+#define MQUEUE_MAGIC 0x19800202
+
+/* In a child: the other container's folder as it stands in that one's mount namespace, which it may have changed: so it is checked. */
+static int clone_from_other(struct start *start, struct planned *planned)
+{
+	char path[64];
+	struct statfs fs;
+	struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS};
+	snprintf(path, sizeof(path), "/proc/%s/ns/mnt", planned->args[0]);
+	fd_auto int theirs = open(path, O_RDONLY | O_CLOEXEC);
+	if (theirs < 0 || setns(theirs, CLONE_NEWNS) < 0)
+		return op_fail(&start->ctx, errno, "enter the mounts of process %s", planned->args[0]);
+	fd_auto int from = (int)syscall(SYS_openat2, AT_FDCWD, planned->args[1], &how, sizeof(how));
+	if (from < 0 || fstatfs(from, &fs) < 0)
+		return op_fail(&start->ctx, errno, "open %s of the other container", planned->args[1]);
+	if (fs.f_type != TMPFS_MAGIC && fs.f_type != MQUEUE_MAGIC)
+		return op_fail(&start->ctx, EINVAL, "%s of the other container is not its shared memory", planned->args[1]);
+	planned->fd = open_tree(from, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	return planned->fd < 0 ? op_fail(&start->ctx, errno, "clone %s of the other container", planned->args[1]) : 0;
+}
+
+/*
+ * share PID PATH: a tmpfs or message queue of another container at the same place here. An ipc namespace is joined, but its file
+ * systems may be mounted anew only by its owner, which another user namespace's root is not.
+ */
+int share_prepare(struct start *start, struct planned *planned)
+{
+	long long pid;
+	if (!op_number(&start->ctx, "pid", planned->args[0], 1, 4194304, &pid) || made_by_child(start, planned, clone_from_other) < 0)
+		return -1;
+	return make_private(&start->ctx, planned->fd, planned->args[1]);
+}
+
+int share_apply(struct start *start, struct planned *planned)
+{
+	fd_auto int target = open_in_root_strict(&start->ctx, start->root, planned->args[1], true);
+	return target < 0 ? -1 : attach_mount(start, planned->fd, target, planned->args[1]);
 }

@@ -70,15 +70,10 @@ static int userns_new(struct start *start, struct planned *planned)
 /* userns.join /proc/PID/ns/user; whose ids it has is in the process's uid_map */
 static int userns_join(struct start *start, struct planned *planned)
 {
-	char path[64];
-	char map[64];
 	int pid;
 	if (sscanf(planned->args[0], "/proc/%d/ns/user", &pid) != 1)
 		return op_fail(&start->ctx, EINVAL, "%s is not /proc/PID/ns/user", planned->args[0]);
-	snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
-	if (read_file_at(AT_FDCWD, path, map, sizeof(map)) < 0 || sscanf(map, " 0 %lld", &start->id_base) != 1)
-		return op_fail(&start->ctx, errno, "read %s", path);
-	return (start->user_ns = open_ns(start, planned->args[0])) < 0 ? -1 : 0;
+	return open_user_namespace(&start->ctx, pid, &start->user_ns, &start->id_base);
 }
 
 static int netns_new(struct start *start, struct planned *planned)

@@ -190,14 +190,14 @@ int receive_fd(int socket)
 	return fd;
 }
 
-static int by_staging(struct start *start, struct planned *planned)
+int made_by_child(struct start *start, struct planned *planned, int (*make)(struct start *start, struct planned *planned))
 {
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return op_fail(&start->ctx, errno, "make a socket pair");
 	pid_t child = fork();
 	if (child == 0) {
-		if (stage(start, planned) < 0) {
+		if (make(start, planned) < 0) {
 			/* The failure crosses in the shared page; the parent's own ctx stays clean. */
 			start->shared->err = start->ctx.err;
 			memcpy(start->shared->text, start->ctx.text, sizeof(start->shared->text));
@@ -219,5 +219,5 @@ int overlay_prepare(struct start *start, struct planned *planned)
 {
 	if (by_descriptor(start, planned) == 0)
 		return 0;
-	return start->ctx.failed ? -1 : by_staging(start, planned);
+	return start->ctx.failed ? -1 : made_by_child(start, planned, stage);
 }

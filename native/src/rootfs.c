@@ -305,13 +305,28 @@ static int mount_hierarchies(struct start *start, const char *target, unsigned i
 	return 0;
 }
 
+/* With the host's cgroup namespace and a user namespace the tree may not be mounted anew (it would show the host's root): bound. */
+static int cgroup_mount_prepare(struct start *start, struct planned *planned)
+{
+	if (start->new_cgroup_ns || start->user_ns < 0)
+		return 0;
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | mount_attributes(planned->args[1])};
+	if (host_clone(start, planned, "/sys/fs/cgroup", AT_RECURSIVE) < 0)
+		return -1;
+	if (mount_setattr(planned->fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
+		return op_fail(&start->ctx, errno, "protect %s", planned->args[0]);
+	return 0;
+}
+
 /* cgroup TARGET ro|rw: the container's own group as the root of what it sees */
 static int cgroup_apply(struct start *start, struct planned *planned)
 {
 	char membership[8192];
 	unsigned int attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | mount_attributes(planned->args[1]);
-	if (!start->new_cgroup_ns && start->user_ns >= 0)
-		return 0; /* the host's tree, which a user namespace may not mount: stays empty */
+	if (planned->fd >= 0) {
+		fd_auto int dir = open_in_root_strict(&start->ctx, start->root, planned->args[0], true);
+		return dir < 0 ? -1 : attach_mount(start, planned->fd, dir, planned->args[0]);
+	}
 	if (read_file_at(AT_FDCWD, "/proc/thread-self/cgroup", membership, sizeof(membership)) < 0)
 		return op_fail(&start->ctx, errno, "read /proc/thread-self/cgroup");
 	return mount_hierarchies(start, planned->args[0], attributes, membership);
@@ -373,7 +388,7 @@ const struct start_op rootfs_ops[] = {
 	{.name = "overlay", .min_args = 3, .prepare = overlay_prepare, .apply = overlay_apply},
 	{.name = "proc", .min_args = 1, .prepare = proc_prepare, .apply = proc_apply},
 	{.name = "sysfs", .min_args = 2, .prepare = sysfs_prepare, .apply = sysfs_apply},
-	{.name = "cgroup", .min_args = 2, .apply = cgroup_apply},
+	{.name = "cgroup", .min_args = 2, .prepare = cgroup_mount_prepare, .apply = cgroup_apply},
 	{.name = "tmpfs", .min_args = 3, .apply = tmpfs_apply},
 	{.name = "devices", .min_args = 1, .apply = devices_apply},
 	{.name = "devices.all", .min_args = 1, .apply = devices_all_apply},
@@ -381,6 +396,7 @@ const struct start_op rootfs_ops[] = {
 	{.name = "devpts", .min_args = 1, .apply = devpts_apply},
 	{.name = "mqueue", .min_args = 1, .apply = mqueue_apply},
 	{.name = "symlink", .min_args = 2, .apply = symlink_apply},
+	{.name = "share", .min_args = 2, .prepare = share_prepare, .apply = share_apply},
 	{.name = "bind", .min_args = 3, .prepare = bind_prepare, .apply = bind_apply},
 	{.name = "console", .min_args = 1, .apply = console_apply},
 	{.name = "sysctl", .min_args = 2, .apply = sysctl_apply},

@@ -83,20 +83,73 @@ int make_namespaces(struct op_ctx *ctx, long long id_base, long long size, int *
 	return 0;
 }
 
-/* sandbox.new KEY IDBASE|host: with `host` it is a network namespace only, owned by the host's user namespace */
+int open_user_namespace(struct op_ctx *ctx, long long pid, int *user_ns, long long *id_base)
+{
+	char path[64];
+	char map[64];
+	snprintf(path, sizeof(path), "/proc/%lld/uid_map", pid);
+	if (read_file_at(AT_FDCWD, path, map, sizeof(map)) < 0 || sscanf(map, " 0 %lld", id_base) != 1)
+		return op_fail(ctx, errno, "read %s", path);
+	return (*user_ns = open_namespace(ctx, (pid_t)pid, "user")) < 0 ? -1 : 0;
+}
+
+/* As the holder below: enters the user namespace, makes a network namespace that belongs to it, says so, and waits for its end. */
+static _Noreturn void hold_network(int user_ns, int ready)
+{
+	int err = setns(user_ns, CLONE_NEWUSER) < 0 || unshare(CLONE_NEWNET) < 0 ? errno : 0;
+	if (write(ready, &err, sizeof(err)) != sizeof(err))
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+/* A network namespace of its own for a user namespace that exists, so that its root has rights over both. */
+static int make_network_for(struct op_ctx *ctx, int user_ns, int *net_ns)
+{
+	int pipe_ends[2];
+	if (pipe2(pipe_ends, O_CLOEXEC) < 0)
+		return op_fail(ctx, errno, "make a pipe");
+	pid_t holder = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (holder == 0)
+		hold_network(user_ns, pipe_ends[1]);
+	int err = errno;
+	close(pipe_ends[1]);
+	if (holder > 0 && read(pipe_ends[0], &err, sizeof(err)) != sizeof(err))
+		err = ECHILD;
+	close(pipe_ends[0]);
+	if (holder < 0 || err != 0)
+		op_fail(ctx, err, "make a network namespace in another's user namespace");
+	else
+		*net_ns = open_namespace(ctx, holder, "net");
+	if (holder > 0) {
+		kill(holder, SIGKILL);
+		waitpid(holder, NULL, 0);
+	}
+	return ctx->failed ? -1 : 0;
+}
+
+/*
+ * sandbox.new KEY IDBASE|host|pid:PID: with `host` it is a network namespace only, owned by the host's user namespace; with a
+ * process it is that one's user namespace and a new network namespace for it.
+ */
 static int op_sandbox_new(struct op_ctx *ctx, char **args, int n)
 {
 	(void)n;
 	long long id_base = 0;
+	long long pid = 0;
 	if (strlen(args[0]) == 0 || strlen(args[0]) >= sizeof(sandboxes[0].key))
 		return op_fail(ctx, EINVAL, "sandbox key %s must have 1 to %zu bytes", args[0], sizeof(sandboxes[0].key) - 1);
 	if (sandbox_find(args[0]))
 		return op_fail(ctx, EEXIST, "sandbox %s", args[0]);
-	if (strcmp(args[1], "host") != 0 && !op_number(ctx, "id base", args[1], 1, 4294901760LL, &id_base))
+	bool joins = strncmp(args[1], "pid:", 4) == 0 && parse_number(args[1] + 4, 1, 4194304, &pid);
+	if (!joins && strcmp(args[1], "host") != 0 && !op_number(ctx, "id base", args[1], 1, 4294901760LL, &id_base))
 		return -1;
 	struct sandbox made = {.user_ns = -1, .net_ns = -1, .id_base = id_base};
-	if (make_namespaces(ctx, id_base, 65536, &made.user_ns, &made.net_ns) < 0)
+	if (joins ? open_user_namespace(ctx, pid, &made.user_ns, &made.id_base) < 0 || make_network_for(ctx, made.user_ns, &made.net_ns) < 0
+		  : make_namespaces(ctx, id_base, 65536, &made.user_ns, &made.net_ns) < 0) {
+		sandbox_forget(&made);
 		return -1;
+	}
 	struct sandbox *slot = free_slot();
 	if (!slot) {
 		sandbox_forget(&made);

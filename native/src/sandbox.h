@@ -24,5 +24,7 @@ int run_sandbox_op(struct op_ctx *ctx, char **op, int n);
  * namespace owned by it. With id_base 0 no user namespace is made (*user_ns is -1). 0, or -1 after op_fail().
  */
 int make_namespaces(struct op_ctx *ctx, long long id_base, long long size, int *user_ns, int *net_ns);
+/* Opens a process's user namespace and reads which host id its root is. 0, or -1 after op_fail(). */
+int open_user_namespace(struct op_ctx *ctx, long long pid, int *user_ns, long long *id_base);
 
 #endif

@@ -171,11 +171,15 @@ bool has_flag(const char *flags, const char *flag);
 int overlay_prepare(struct start *start, struct planned *planned);
 int bind_prepare(struct start *start, struct planned *planned);
 int bind_apply(struct start *start, struct planned *planned);
+int share_prepare(struct start *start, struct planned *planned);
+int share_apply(struct start *start, struct planned *planned);
 
 /* overlay.c */
 /* One descriptor through a datagram socket pair; receive_fd() does not wait. -1 with errno. */
 int send_fd(int socket, int fd);
 int receive_fd(int socket);
+/* Has a child process make planned->fd by `make`, in whatever namespaces that one enters. 0, or -1 after op_fail(). */
+int made_by_child(struct start *start, struct planned *planned, int (*make)(struct start *start, struct planned *planned));
 
 /* bind.c, devices.c */
 int devices_apply(struct start *start, struct planned *planned);

@@ -211,14 +211,6 @@ describe('names, lists, updates', () => {
   })
 })
 
-test("another container's processes are joined together with its network, or not at all", async () => {
-  const id = await agent.run(sleeper)
-  await expect(agent.create({ pidMode: `container:${id}` })).rejects.toMatchObject({ code: 'unsupported', detail: { field: 'pidMode' } })
-  const joined = await agent.run({ ...sleeper, pidMode: `container:${id}`, networkMode: `container:${id}` })
-  expect((await agent.exec(joined, ['ps'])).stdout.match(/sleep/g)).toHaveLength(2)
-  for (const one of [joined, id]) await agent.remove(one, { force: true })
-})
-
 describe('exec', () => {
   test('runs inside, with exit code, streams, user, folder and variables', async () => {
     const id = await agent.run({ ...sleeper, env: ['A=1'] })

@@ -143,6 +143,8 @@ export interface SandboxRequest {
   >
   /** For `container:X`: its init process. */
   readonly joinPid?: number
+  /** A network namespace of its own, but in this process's user namespace: that of the container whose pid namespace is joined. */
+  readonly userPid?: number
 }
 export interface Sandbox {
   /** Operations for `StartPlan.namespaces` that enter (or make) the user and network namespaces. */

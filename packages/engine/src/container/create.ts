@@ -8,6 +8,7 @@ import { UndoStack } from '../lib/undo.ts'
 import { checkPolicy, type PolicyVerdict } from '../policy/check-policy.ts'
 import type { ResolvedImage } from '../ports.ts'
 import { Container } from './container.ts'
+import { checkJoined, joinById } from './joined.ts'
 import { randomName } from './names.ts'
 import { normaliseSpec } from './normalise.ts'
 import { type Parts, emit } from './parts.ts'
@@ -55,8 +56,8 @@ export async function createContainer(parts: Parts, request: CreateRequest): Pro
 /** The final spec: normalised, other containers named by id, allowed by policy and machine, with the paths that the policy judged. */
 export async function decide(parts: Parts, request: Omit<CreateRequest, 'operationId'>, image: ResolvedImage, id: string) {
   const asked = joinById(parts, request.projectId, request.spec)
-  checkJoined(asked)
   const normalised = normaliseSpec(asked, image.config, id)
+  checkJoined(parts, request.projectId, normalised.spec)
   const verdict = await checkPolicy(normalised.spec, request.policy, { ownFolders: [parts.config.dataDir, parts.config.runDir] })
   const left = parts.cgroups.check(request.projectId, normalised.spec.resources)
   const spec = judgedPaths(normalised.spec, verdict)
@@ -65,35 +66,6 @@ export async function decide(parts: Parts, request: Omit<CreateRequest, 'operati
   // Decided by the machine and not asked for, hence after the policy.
   warnings.push('the data folder cannot be mounted with shifted ids: container root is host root, with fewer capabilities')
   return { ...normalised, spec: { ...spec, userns: 'host' as const }, warnings }
-}
-
-/** `container:X` modes keep the other container's id, as it may be renamed. */
-function joinById(parts: Parts, projectId: string, spec: ContainerSpec): ContainerSpec {
-  const byId = <T extends string>(mode: T): T => {
-    if (!mode.startsWith('container:')) return mode
-    return `container:${parts.store.find(projectId, mode.slice('container:'.length)).id}` as T
-  }
-  return { ...spec, networkMode: byId(spec.networkMode), pidMode: byId(spec.pidMode), ipcMode: byId(spec.ipcMode) }
-}
-
-/**
- * A pid or ipc namespace belongs to its container's user namespace, which the network mode decides: without rights there, neither
- * /proc nor the message queues can be mounted (user_namespaces(7)).
- */
-function checkJoined(spec: ContainerSpec): void {
-  if (spec.userns === 'host') return
-  for (const [field, mode] of [['pidMode', spec.pidMode] as const, ['ipcMode', spec.ipcMode] as const]) {
-    if (!mode.startsWith('container:') || mode === spec.networkMode) continue
-    throw new GantryError(
-      'unsupported',
-      `${field} ${mode.slice(0, 22)} needs the same container's network, as both belong to its user namespace`,
-      {
-        field,
-        value: mode,
-        remedy: `ask for network mode ${mode.slice(0, 22)} too, or for userns host in both containers`,
-      },
-    )
-  }
 }
 
 function judgedPaths(spec: ContainerSpec, verdict: PolicyVerdict): ContainerSpec {

@@ -96,7 +96,7 @@ async function launch(parts: Parts, container: Container, undo: UndoStack): Prom
   const saved = parts.store.saveState(container, { durable: true })
   saved.catch(() => {})
   const [sandbox, rootfs, seccompFile] = await settled([
-    acquireSandbox(parts, container, joinPid.network),
+    acquireSandbox(parts, container, joinPid),
     prepareRootfs(parts, container),
     parts.seccompFile(record.spec),
   ] as const)
@@ -161,7 +161,7 @@ function writeFiles(folder: string, hostname: string | undefined, sandbox: Sandb
   }
 }
 
-function acquireSandbox(parts: Parts, container: Container, joinPid: number | undefined): Promise<Sandbox> {
+function acquireSandbox(parts: Parts, container: Container, joined: JoinedProcesses): Promise<Sandbox> {
   const { record } = container
   return parts.network.acquire({
     containerId: record.id,
@@ -169,7 +169,9 @@ function acquireSandbox(parts: Parts, container: Container, joinPid: number | un
     projectId: record.projectId,
     idBase: record.idBase,
     spec: record.spec,
-    joinPid,
+    joinPid: joined.network,
+    // Procfs of a pid namespace can be mounted only in the user namespace that owns it (user_namespaces(7)).
+    userPid: record.spec.userns === 'host' ? undefined : joined.pid,
   })
 }
 

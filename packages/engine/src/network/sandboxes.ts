@@ -43,8 +43,8 @@ function joinedSandbox({ spec, joinPid }: SandboxRequest): Sandbox {
 }
 
 /** What the launcher needs to make the pair of namespaces: `host` instead of an id base leaves the user namespace out. */
-function newSandboxOp(key: string, { idBase, spec }: SandboxRequest): Op {
-  return ['sandbox.new', key, spec.userns === 'host' ? 'host' : String(idBase)]
+function newSandboxOp(key: string, { idBase, spec, userPid }: SandboxRequest): Op {
+  return ['sandbox.new', key, spec.userns === 'host' ? 'host' : userPid ? `pid:${userPid}` : String(idBase)]
 }
 
 /** Fresh for every start: the sandbox of a start that failed may still be waiting for its removal. */
@@ -106,9 +106,9 @@ async function findNetworks(maker: SandboxMaker, request: SandboxRequest, specs:
 }
 
 /** A ready sandbox fits when nothing about it was asked to be special. */
-function warmable({ spec }: SandboxRequest, specs: readonly EndpointSpec[]): boolean {
+function warmable({ spec, userPid }: SandboxRequest, specs: readonly EndpointSpec[]): boolean {
   const [only] = specs
-  return specs.length === 1 && spec.userns !== 'host' && !only?.ipv4Address && !only?.ipv6Address && !only?.macAddress
+  return specs.length === 1 && !userPid && spec.userns !== 'host' && !only?.ipv4Address && !only?.ipv6Address && !only?.macAddress
 }
 
 function withAliases(record: EndpointRecord, aliases: readonly string[]): EndpointRecord {

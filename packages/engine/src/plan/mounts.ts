@@ -1,4 +1,4 @@
-import { containerDefaults, type ContainerSpec, type Op } from '@gantry/contracts'
+import { containerDefaults, type Op } from '@gantry/contracts'
 import type { ResolvedMount } from '../ports.ts'
 import { sharesHostName } from './namespaces.ts'
 import { pathOps } from './paths.ts'
@@ -24,7 +24,7 @@ export function rootfsOps(input: StartInput): Op[] {
     ['propagation', propagation],
     ['overlay', input.rootfs.upperDir, input.rootfs.workDir, ...input.rootfs.lowerDirs],
     ['proc', '/proc'],
-    ...devOps(spec),
+    ...devOps(input),
     ['sysfs', '/sys', spec.privileged ? 'rw' : 'ro'],
     ['cgroup', '/sys/fs/cgroup', spec.privileged ? 'rw' : 'ro'],
     ...fileOps(input),
@@ -41,7 +41,7 @@ export function rootfsOps(input: StartInput): Op[] {
   ]
 }
 
-function devOps(spec: ContainerSpec): Op[] {
+function devOps({ spec, joinPid }: StartInput): Op[] {
   const shmSize = spec.shmSizeBytes ?? containerDefaults.shmSizeBytes
   const ops: Op[] = [
     ['tmpfs', '/dev', 'nosuid,noexec', 'mode=755,size=65536k'],
@@ -54,6 +54,9 @@ function devOps(spec: ContainerSpec): Op[] {
       ['bind', '/dev/mqueue', '/dev/mqueue', 'nosuid,nodev,noexec,optional'],
       ['bind', '/dev/shm', '/dev/shm', 'nosuid,nodev,noexec'],
     )
+  } else if (spec.ipcMode.startsWith('container:')) {
+    const donor = String(joinPid?.ipc)
+    ops.push(['share', donor, '/dev/mqueue'], ['share', donor, '/dev/shm'])
   } else {
     ops.push(['mqueue', '/dev/mqueue'])
     if (spec.ipcMode !== 'none') ops.push(['tmpfs', '/dev/shm', 'nosuid,nodev,noexec', `mode=1777,size=${shmSize}`])
