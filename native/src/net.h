@@ -54,6 +54,9 @@ int net_sysctl_read(struct op_ctx *ctx, char **args, int n);
 /* net_conntrack.c */
 int net_conntrack_forget(struct op_ctx *ctx, char **args, int n);
 
+/* net_ports.c */
+int ports_start(struct op_ctx *ctx, char **args, int n);
+
 /* net_chains.c */
 int nft_chains(struct op_ctx *ctx, char **args, int n);
 

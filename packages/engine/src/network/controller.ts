@@ -160,8 +160,9 @@ class BridgeNetworks implements NetworkEngine, SandboxMaker {
   async close(): Promise<void> {
     await this.pool.close()
     await this.state.settled()
-    if (this.state.active.size === 0) await leaveNothing(this.state)
-    await Promise.all([this.state.dns.closeAll(), this.state.ports.closeAll()])
+    const isIdle = this.state.active.size === 0
+    if (isIdle) await leaveNothing(this.state)
+    await Promise.all([this.state.dns.closeAll(), isIdle ? this.state.ports.closeAll() : this.state.ports.abandon()])
   }
 }
 

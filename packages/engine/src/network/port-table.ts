@@ -2,7 +2,7 @@ import { networkInterfaces } from 'node:os'
 import { GantryError, type PublishedPort } from '@gantry/contracts'
 import { type Address, parseAddress } from './address.ts'
 import { type Element, publishElement } from './elements.ts'
-import { listenTcp, listenUdp, type PortListener } from './loopback-proxy.ts'
+import type { PortKeeper, PortListener } from './port-keeper.ts'
 import type { WantedPort } from './ports-plan.ts'
 import type { PortRecord } from './sandbox-record.ts'
 
@@ -27,6 +27,11 @@ export interface PublishTargets {
 /** Every published port of the instance, with the listener that keeps it. */
 export class PortTable {
   readonly #held = new Map<string, Held[]>()
+  readonly #keeper: PortKeeper
+
+  constructor(keeper: PortKeeper) {
+    this.#keeper = keeper
+  }
 
   /** Takes all ports or none. Throws `already_exists` naming who has the port, `invalid_input` for a foreign host address. */
   async publish(holder: PortHolder, wanted: readonly WantedPort[], targets: PublishTargets): Promise<PortRecord[]> {
@@ -47,7 +52,7 @@ export class PortTable {
     this.#held.set(holder.containerId, mine)
     const lost: PortRecord[] = []
     for (const record of records) {
-      const listener = await open(record, targets).catch(() => null)
+      const listener = await this.#open(record, targets).catch(() => null)
       if (!listener) lost.push(record)
       mine.push({ record, holder, listener })
     }
@@ -64,11 +69,35 @@ export class PortTable {
     await Promise.all([...this.#held.keys()].map((containerId) => this.unpublish(containerId)))
   }
 
+  /** Before `restore`: finds the listeners that an earlier agent left. */
+  adopt(): Promise<void> {
+    return this.#keeper.adopt()
+  }
+
+  /** After `restore`: ends those that no container wants. */
+  dropStrays(): Promise<void> {
+    return this.#keeper.dropStrays()
+  }
+
+  /** Leaves the listeners to themselves: the agent goes, the containers stay. */
+  abandon(): Promise<void> {
+    this.#held.clear()
+    return this.#keeper.abandon()
+  }
+
+  #open(port: WantedPort, targets: PublishTargets): Promise<PortListener> {
+    const { protocol, hostAddress, hostPort, containerPort } = port
+    const address = hostAddress || (hostHasIpv6() ? '::' : '0.0.0.0')
+    const prefersIpv6 = hostAddress.includes(':') && targets.ipv6
+    const target = (prefersIpv6 ? targets.ipv6 : (targets.ipv4 ?? targets.ipv6)) ?? ''
+    return this.#keeper.listen({ protocol, address, port: hostPort }, { address: target, port: containerPort })
+  }
+
   async #take(holder: PortHolder, port: WantedPort, targets: PublishTargets): Promise<Held> {
     const taken = port.hostPort === 0 ? undefined : this.#conflict(port)
     if (taken) throw portTaken(port, taken.holder, holder.projectId)
     try {
-      const listener = await open(port, targets)
+      const listener = await this.#open(port, targets)
       const record = {
         protocol: port.protocol,
         containerPort: port.containerPort,
@@ -137,13 +166,6 @@ let ipv6OfHost: boolean | undefined
 export function hostHasIpv6(): boolean {
   ipv6OfHost ??= Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ family }) => family === 'IPv6'))
   return ipv6OfHost
-}
-
-function open(port: WantedPort, targets: PublishTargets): Promise<PortListener> {
-  const address = port.hostAddress || (hostHasIpv6() ? '::' : '0.0.0.0')
-  const prefersIpv6 = port.hostAddress.includes(':') && targets.ipv6
-  const target = { address: (prefersIpv6 ? targets.ipv6 : (targets.ipv4 ?? targets.ipv6)) ?? '', port: port.containerPort }
-  return port.protocol === 'tcp' ? listenTcp(address, port.hostPort, target) : listenUdp(address, port.hostPort, target)
 }
 
 /** What inspect shows: an entry for each family of an all-address port. */

@@ -35,7 +35,9 @@ export async function recoverNetworks(state: NetworkState, running: readonly { c
   for (const record of kept) keep(state, record, links)
   await raiseBridges(state)
   await attachLinks(state)
+  await state.ports.adopt()
   await restorePorts(state)
+  await state.ports.dropStrays()
   await warnOfForeignFirewalls(state)
 }
 

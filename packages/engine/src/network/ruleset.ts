@@ -10,7 +10,7 @@ export function noFirewall({ table }: KernelNames): string {
  * ports are only elements of its sets and maps (elements.ts). No rule names a container, so a start costs the kernel no rule change.
  *
  * - `publish…`: host address and port to container address and port, for packets from outside, from containers and from the host
- *   itself. The host's own loopback is served by a listener instead (loopback-proxy.ts): it would need route_localnet.
+ *   itself. The host's own loopback is served by a listener instead (port-keeper.ts): it would need route_localnet.
  * - `across`: what may be forwarded from or to our bridges. Between networks nothing but published ports; from outside nothing but
  *   published ports; internal networks neither way; link-local and cloud metadata addresses never. Where the host sends bridged frames
  *   through here (net.bridge.bridge-nf-call-iptables) `talk` lets those of networks with icc pass. Segment sizes are cut to what the

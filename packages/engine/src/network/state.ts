@@ -7,6 +7,7 @@ import type { NetworkDependencies } from './network-engine.ts'
 import { KernelNames } from './names.ts'
 import { NetworkStore } from './network-store.ts'
 import { SandboxRemovals } from './sandbox-removals.ts'
+import { PortKeeper } from './port-keeper.ts'
 import { PortTable } from './port-table.ts'
 import { type SandboxRecord, SandboxStore } from './sandbox-record.ts'
 import { Zone } from './zone.ts'
@@ -26,7 +27,7 @@ export class NetworkState {
   readonly sandboxes: SandboxStore
   readonly active = new Map<string, ActiveSandbox>()
   readonly zone = new Zone()
-  readonly ports = new PortTable()
+  readonly ports: PortTable
   readonly dns: DnsServer
   /** One change at a time: by network id, and `names` for what looks at all networks. */
   readonly locks = new KeyedLock()
@@ -40,6 +41,7 @@ export class NetworkState {
     this.networks = new NetworkStore(dependencies.config)
     this.sandboxes = new SandboxStore(dependencies.config)
     this.removals = new SandboxRemovals(this)
+    this.ports = new PortTable(this.#portKeeper())
     this.#hostResolvConf = hostResolvConfReader('/etc/resolv.conf')
     this.dns = new DnsServer({
       zone: this.zone,
@@ -50,6 +52,12 @@ export class NetworkState {
         return this.networks.all().some(({ subnets }) => subnets.some((subnet) => contains(subnet, address)))
       },
     })
+  }
+
+  #portKeeper(): PortKeeper {
+    const { runDir, nativeDir, log } = this.dependencies.config
+    const socket = `${runDir}/ports.sock`
+    return new PortKeeper({ socket, log, start: async () => void (await this.ops([['ports.start', `${nativeDir}/gantry-ports`, socket]])) })
   }
 
   get log() {

@@ -66,8 +66,8 @@ export class NetworkLab {
   async crash(): Promise<void> {
     await this.network.settled()
     await this.kernel.close()
-    const abandoned = this.network as unknown as { state: { dns: { closeAll(): Promise<void> }; ports: { closeAll(): Promise<void> } } }
-    await Promise.all([abandoned.state.dns.closeAll(), abandoned.state.ports.closeAll()])
+    const abandoned = this.network as unknown as { state: { dns: { closeAll(): Promise<void> }; ports: { abandon(): Promise<void> } } }
+    await Promise.all([abandoned.state.dns.closeAll(), abandoned.state.ports.abandon()])
   }
 
   async start(name: string, spec: Partial<ContainerSpecInput> = {}, projectId = 'lab'): Promise<LabContainer> {
