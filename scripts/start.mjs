@@ -16,6 +16,7 @@ const dev = process.argv.includes('--dev')
 const account = 'gantry'
 const { listen, dataDir, runDir } = settings()
 const socket = join(runDir, 'agent.sock')
+const dockerSocket = join(runDir, 'docker.sock')
 
 if (process.platform !== 'linux') fail('Gantry isolates with the Linux kernel; this is another system')
 if (process.getuid() !== 0) {
@@ -50,6 +51,8 @@ async function main() {
     argv: dev ? tiedToThisProcess(join(root, 'apps/gateway/dist/main.js')) : unprivileged(ids, 'apps/gateway/dist/main.js'),
     env: instanceEnv({
       GANTRY_PANEL_DEV: dev ? '1' : '',
+      // In development the gateway is root and makes the socket itself.
+      GANTRY_DOCKER_FD: dev ? '' : '3',
       NODE_ENV: dev ? 'development' : 'production',
       NEXT_TELEMETRY_DISABLED: '1',
       HOME: '/nonexistent',
@@ -66,7 +69,7 @@ async function main() {
   })
   if (dev) restartOnChange()
   await until('the gateway', async () => (await fetch(url, { redirect: 'manual' }).catch(() => null)) !== null)
-  say(`ready on ${url}`)
+  say(`ready on ${url}; docker clients: DOCKER_HOST=unix://${dockerSocket}`)
   if (setupLine) say(setupLine)
   say('Ctrl-C stops panel and agent; containers go on running')
 }
@@ -119,7 +122,16 @@ function tiedToThisProcess(script) {
 /** The checkout may be unreadable for the account (/root is): it sees a read-only view of it at RUN/app. */
 function unprivileged({ uid, gid }, script) {
   const view = join(runDir, 'app')
-  const argv = [join(root, 'native/build/gantry-unprivileged'), String(uid), String(gid), '--read-only', root, view]
+  const argv = [
+    join(root, 'native/build/gantry-unprivileged'),
+    String(uid),
+    String(gid),
+    '--read-only',
+    root,
+    view,
+    '--listen',
+    dockerSocket,
+  ]
   let node = process.execPath
   if (!everybodyMayRun(node)) {
     node = join(runDir, 'node')

@@ -1,11 +1,12 @@
 /*
  * gantry-unprivileged: starts a program as an unprivileged user who can see a few folders that he could not read otherwise.
  *
- *   gantry-unprivileged UID GID [--read-only SOURCE TARGET]... --chdir DIR -- PROGRAM [ARGUMENT...]
+ *   gantry-unprivileged UID GID [--read-only SOURCE TARGET]... [--listen SOCKET] --chdir DIR -- PROGRAM [ARGUMENT...]
  *
  * The checkout may lie where only root can look (/root). It is bound read-only onto TARGET in a mount namespace of this
  * process alone, so nothing changes for the rest of the machine and nothing has to be undone; what belongs to the owner of SOURCE
- * looks like the user's own there, so that a checkout made with umask 077 works too. Then every privilege goes: capability
+ * looks like the user's own there, so that a checkout made with umask 077 works too. A unix SOCKET, in a folder where only root may
+ * make one, is opened here too: root's and the group's, and passed on as file descriptor 3. Then every privilege goes: capability
  * sets, the bounding set (so that no file can give any back), supplementary groups, ids, and no_new_privs.
  */
 #include <err.h>
@@ -21,13 +22,18 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 /* Exit status of a program that could not be started, as a shell has it. */
 #define EXIT_SETUP 125
+
+/* The first descriptor behind the standard ones, as in systemd's socket activation (sd_listen_fds(3)). */
+#define PASSED_FD 3
 
 /* glibc declares these next to definitions that clash with linux/mount.h on some releases, hence the plain numbers. */
 #define GANTRY_OPEN_TREE_CLONE 1u
@@ -120,6 +126,27 @@ static void bind_read_only(const char *source, const char *target, unsigned int 
   close(tree);
 }
 
+/* One that an earlier life left behind is replaced. Nobody but root may connect before its group is set. */
+static void listen_on(const char *path, unsigned int gid) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  if (strlen(path) >= sizeof address.sun_path)
+    errx(EXIT_SETUP, "the path of socket %s is too long", path);
+  strcpy(address.sun_path, path);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  if (fd < 0)
+    err(EXIT_SETUP, "cannot make socket %s", path);
+  if (unlink(path) != 0 && errno != ENOENT)
+    err(EXIT_SETUP, "cannot replace %s", path);
+  mode_t before = umask(0177);
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0)
+    err(EXIT_SETUP, "cannot make socket %s", path);
+  umask(before);
+  if (chown(path, 0, gid) != 0 || chmod(path, 0660) != 0 || listen(fd, SOMAXCONN) != 0)
+    err(EXIT_SETUP, "cannot listen on %s", path);
+  if (fd != PASSED_FD && (dup2(fd, PASSED_FD) < 0 || close(fd) != 0))
+    err(EXIT_SETUP, "cannot pass %s on", path);
+}
+
 static void drop_privileges(unsigned int uid, unsigned int gid) {
   for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++)
     if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0)
@@ -139,7 +166,7 @@ static void drop_privileges(unsigned int uid, unsigned int gid) {
 
 int main(int argc, char **argv) {
   if (argc < 5)
-    errx(EXIT_SETUP, "usage: gantry-unprivileged UID GID [--read-only SOURCE TARGET]... --chdir DIR -- PROGRAM [ARGUMENT...]");
+    errx(EXIT_SETUP, "usage: gantry-unprivileged UID GID [--read-only SOURCE TARGET]... [--listen SOCKET] --chdir DIR -- PROGRAM [ARGUMENT...]");
   unsigned int uid = parse_id(argv[1], "user"), gid = parse_id(argv[2], "group");
   pid_t parent = getppid();
 
@@ -155,6 +182,8 @@ int main(int argc, char **argv) {
     if (strcmp(argv[at], "--read-only") == 0 && at + 2 < argc) {
       bind_read_only(argv[at + 1], argv[at + 2], uid, gid);
       at += 2;
+    } else if (strcmp(argv[at], "--listen") == 0 && at + 1 < argc) {
+      listen_on(argv[++at], gid);
     } else if (strcmp(argv[at], "--chdir") == 0 && at + 1 < argc) {
       if (chdir(argv[++at]) != 0)
         err(EXIT_SETUP, "cannot enter %s", argv[at]);

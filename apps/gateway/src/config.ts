@@ -34,6 +34,8 @@ const environmentSchema = z.object({
   GANTRY_PANEL_DIR: absolute.default(join(repository, 'apps/panel')),
   GANTRY_PANEL_DEV: flag,
   GANTRY_MIGRATIONS_DIR: absolute.default(join(repository, 'prisma/migrations')),
+  /** Descriptor of the Docker API's listening socket; absent: the gateway makes it in GANTRY_RUN, where it may. */
+  GANTRY_DOCKER_FD: z.coerce.number().int().min(3).optional(),
   GANTRY_LOG: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   GANTRY_ADMIN_EMAIL: z.string().optional(),
   GANTRY_ADMIN_PASSWORD: z.string().optional(),
@@ -44,6 +46,7 @@ export interface GatewayConfig {
   readonly port: number
   readonly panelData: string
   readonly agentSocket: string
+  readonly docker: { fd: number } | { path: string }
   readonly publicUrl: URL | undefined
   readonly trustProxy: boolean
   readonly databaseUrl: string
@@ -67,6 +70,7 @@ export function readConfig(environment: Record<string, string | undefined>): Gat
     ...parseListen(env.GANTRY_LISTEN),
     panelData,
     agentSocket: join(env.GANTRY_RUN, defaults.agentSocket),
+    docker: env.GANTRY_DOCKER_FD === undefined ? { path: join(env.GANTRY_RUN, defaults.dockerSocket) } : { fd: env.GANTRY_DOCKER_FD },
     publicUrl: env.GANTRY_PUBLIC_URL ? new URL(env.GANTRY_PUBLIC_URL) : undefined,
     trustProxy: env.GANTRY_TRUST_PROXY,
     databaseUrl: env.GANTRY_DATABASE_URL ?? `file:${join(panelData, 'gantry.db')}`,

@@ -4,6 +4,7 @@ import { pino, stdSerializers } from 'pino'
 import { exportHead } from './audit/head-file.ts'
 import { makeAuditKey, readAuditKey } from './audit/key-file.ts'
 import { type GatewayConfig, readConfig } from './config.ts'
+import { type DockerDoor, openDockerDoor } from './docker/docker-door.ts'
 import { notBuilt, openPanel } from './panel/panel.ts'
 import { createGateway } from './server.ts'
 
@@ -34,10 +35,11 @@ async function main(): Promise<void> {
   const { host, port } = config
   const panel = config.panel ? await openPanel({ ...config.panel, hostname: host, port }) : notBuilt
   const gateway = createGateway({ ...config, backend, panel })
+  const docker = await dockerDoor(backend, config)
   await listen(gateway.server, config)
 
   const stop = async () => {
-    await gateway.stop()
+    await Promise.all([gateway.stop(), docker?.close()])
     abort.abort()
     await reconciled
     await panel.close()
@@ -55,6 +57,16 @@ async function prepareSetup(backend: Backend, { admin }: GatewayConfig): Promise
   if (admin && (await setUpFromEnvironment(backend, admin)))
     log.info('made the first administrator from the environment', { email: admin.email })
   if (await needsSetup(backend)) backend.setupCode.issue()
+}
+
+/** The panel goes on without it. */
+async function dockerDoor(backend: Backend, { docker }: GatewayConfig): Promise<DockerDoor | undefined> {
+  try {
+    return await openDockerDoor(backend, docker)
+  } catch (error) {
+    log.error('docker clients cannot be served', { ...docker, error })
+    return undefined
+  }
 }
 
 function listen(server: ReturnType<typeof createGateway>['server'], { host, port }: GatewayConfig): Promise<void> {

@@ -4,6 +4,7 @@ export const defaults = {
   dataDir: '/var/lib/gantry',
   runDir: '/run/gantry',
   agentSocket: 'agent.sock',
+  dockerSocket: 'docker.sock',
 } as const
 /** Docker's defaults that no flag sets. */
 export const containerDefaults = {

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import { GantryError, type Role, type User } from '@gantry/contracts'
 import { findProject, findRole, findSessionById, listMemberships, listProjects, toUser } from '@gantry/db'
 import type { Backend, Caller, SignedIn } from './backend.ts'
+import { renewCredential } from './identity/credential.ts'
 import { isLive } from './identity/session-life.ts'
 import { type Permission, isProjectPermission, permissions, roleAllows } from './policy/permissions.ts'
 
@@ -18,13 +19,16 @@ export interface Grant {
 export async function authorise(backend: Backend, caller: Caller, permission: Permission, projectId?: string): Promise<Grant> {
   const requirement = permissions[permission]
   if (requirement === 'public') return { user: caller.user, role: null }
-  const { user } = caller
+  const { user, credential } = caller
   if (!user) throw new GantryError('unauthenticated', 'not signed in', { remedy: 'sign in and try again' })
+  if (credential?.kind === 'token' && !isProjectPermission(permission) && permission !== 'host.view') {
+    throw new GantryError('forbidden', `${permission} is not for tokens of a project`, { remedy: 'sign in to the panel' })
+  }
   if (requirement === 'hostAdmin' && !user.hostAdmin) {
     throw new GantryError('forbidden', `${permission} is for host administrators`, { remedy: 'ask a host administrator' })
   }
   if (!isProjectPermission(permission) || projectId === undefined) return { user, role: null }
-  const role = await projectRole(backend, user, projectId)
+  const role = await projectRole(backend, caller, user, projectId)
   if (!role) throw new GantryError('not_found', `project ${projectId} not found`, { value: projectId })
   if (!roleAllows(role, permission)) {
     throw new GantryError('forbidden', `role ${role} in project ${projectId} does not allow ${permission}`, {
@@ -35,7 +39,8 @@ export async function authorise(backend: Backend, caller: Caller, permission: Pe
   return { user, role }
 }
 
-async function projectRole({ db }: Backend, user: User, projectId: string): Promise<Role | null> {
+async function projectRole({ db }: Backend, { credential }: Caller, user: User, projectId: string): Promise<Role | null> {
+  if (credential?.kind === 'token') return credential.projectId === projectId ? credential.role : null
   if (!user.hostAdmin) return findRole(db.read, projectId, user.id)
   return (await findProject(db.read, projectId)) ? 'admin' : null
 }
@@ -99,15 +104,22 @@ async function lossOf(
   caller: SignedIn,
   { permission, projectId }: { permission: Permission; projectId?: string },
 ): Promise<GantryError | null> {
-  const session = await findSessionById(backend.db.read, caller.sessionId)
-  if (!session || session.user.disabled || !isLive(session, backend.now())) {
-    return new GantryError('unauthenticated', 'the session has ended', { remedy: 'sign in again' })
-  }
+  const now = await recognisedAgain(backend, caller)
+  if (!now) return new GantryError('unauthenticated', 'the session has ended', { remedy: 'sign in again' })
   try {
-    await authorise(backend, { ...caller, user: toUser(session.user) }, permission, projectId)
+    await authorise(backend, now, permission, projectId)
     return null
   } catch (error) {
     if (error instanceof GantryError) return error
     throw error
   }
+}
+
+/** The caller as a new request of theirs would find them; null when session or token have ended. */
+async function recognisedAgain(backend: Backend, caller: SignedIn): Promise<Caller | null> {
+  const { credential, sessionId } = caller
+  if (credential) return renewCredential(backend, caller, credential)
+  const session = sessionId === null ? null : await findSessionById(backend.db.read, sessionId)
+  if (!session || session.user.disabled || !isLive(session, backend.now())) return null
+  return { ...caller, user: toUser(session.user) }
 }

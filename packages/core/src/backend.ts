@@ -2,6 +2,7 @@ import type { AgentClient, User } from '@gantry/contracts'
 import type { Database } from '@gantry/db'
 import type { AccessWatch } from './access.ts'
 import type { AuditLog } from './audit/audit-log.ts'
+import type { Credential } from './identity/credential.ts'
 import type { SetupCode } from './identity/setup-code.ts'
 import type { SignInDelay } from './identity/sign-in-delay.ts'
 import type { ImageTransfers } from './image/image-transfers.ts'
@@ -38,5 +39,7 @@ export interface Caller {
   sessionId: string | null
   address: string
   userAgent: string
+  /** What stands behind `user` where no session does. */
+  credential?: Credential
 }
-export type SignedIn = Caller & { user: User; sessionId: string }
+export type SignedIn = Caller & { user: User }

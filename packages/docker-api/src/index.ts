@@ -1,0 +1,2 @@
+export type { DockerCaller } from './exchange.ts'
+export { type DockerServerOptions, createDockerServer } from './server.ts'

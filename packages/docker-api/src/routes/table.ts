@@ -1,0 +1,6 @@
+import type { Route } from '../route.ts'
+import { swarmRoutes } from './swarm.ts'
+import { systemRoutes } from './system.ts'
+
+/** Everything the API answers. A request without a row here is `page not found`. */
+export const routes: readonly Route[] = [...systemRoutes, ...swarmRoutes]
