@@ -17,6 +17,18 @@ static int open_source(struct start *start, const char *source, bool strict)
 	return fd < 0 ? op_fail(&start->ctx, errno, "open mount source %s", source) : fd;
 }
 
+/* A part of a volume, which its containers write: a link in it may lead anywhere inside, and nowhere else. Takes over `volume`. */
+static int open_below(struct start *start, int volume, const char *path, const char *source)
+{
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH};
+	int fd = (int)syscall(SYS_openat2, volume, path, &how, sizeof(how));
+	int err = errno;
+	close(volume);
+	if (fd < 0 && err == EXDEV)
+		return op_fail(&start->ctx, err, "%s leads out of %s", path, source);
+	return fd < 0 ? op_fail(&start->ctx, err, "open %s in %s", path, source) : fd;
+}
+
 static int set_attributes(struct start *start, int tree, const char *flags, const char *source)
 {
 	bool shared = has_flag(flags, "shared") || has_flag(flags, "rshared");
@@ -25,6 +37,9 @@ static int set_attributes(struct start *start, int tree, const char *flags, cons
 	struct mount_attr attr = {.attr_set = mount_attributes(flags), .propagation = shared ? 0 : slave ? MS_SLAVE : MS_PRIVATE};
 	if (mount_setattr(tree, "", AT_EMPTY_PATH | recursive, &attr, sizeof(attr)) < 0)
 		return op_fail(&start->ctx, errno, "set mount attributes of %s", source);
+	struct mount_attr top = {.attr_set = MOUNT_ATTR_RDONLY};
+	if (has_flag(flags, "ro-top") && mount_setattr(tree, "", AT_EMPTY_PATH, &top, sizeof(top)) < 0)
+		return op_fail(&start->ctx, errno, "make %s read-only", source);
 	if (start->user_ns < 0 || !has_flag(flags, "idmap"))
 		return 0;
 	struct mount_attr shift = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (unsigned long long)start->user_ns};
@@ -33,7 +48,10 @@ static int set_attributes(struct start *start, int tree, const char *flags, cons
 	return 0;
 }
 
-/* bind SOURCE TARGET FLAGS: ro nosuid nodev noexec, rec, idmap, strict, optional, [r]private|slave|shared */
+/*
+ * bind SOURCE TARGET FLAGS [SUBPATH]: ro nosuid nodev noexec, rec, ro-top (what is mounted below stays writable), idmap, strict,
+ * optional, [r]private|slave|shared. SUBPATH: that part of SOURCE only.
+ */
 int bind_prepare(struct start *start, struct planned *planned)
 {
 	const char *source = planned->args[0];
@@ -41,6 +59,8 @@ int bind_prepare(struct start *start, struct planned *planned)
 	if (has_flag(flags, "optional") && access(source, F_OK) < 0)
 		return 0;
 	fd_auto int from = open_source(start, source, has_flag(flags, "strict"));
+	if (from >= 0 && planned->n > 3)
+		from = open_below(start, from, planned->args[3], source);
 	if (from < 0)
 		return -1;
 	fd_auto int tree = open_tree(from, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (has_flag(flags, "rec") ? AT_RECURSIVE : 0));

@@ -23,7 +23,8 @@ bool has_flag(const char *flags, const char *flag)
 unsigned int mount_attributes(const char *flags)
 {
 	return (has_flag(flags, "ro") ? MOUNT_ATTR_RDONLY : 0) | (has_flag(flags, "nosuid") ? MOUNT_ATTR_NOSUID : 0) |
-	       (has_flag(flags, "nodev") ? MOUNT_ATTR_NODEV : 0) | (has_flag(flags, "noexec") ? MOUNT_ATTR_NOEXEC : 0);
+	       (has_flag(flags, "nodev") ? MOUNT_ATTR_NODEV : 0) | (has_flag(flags, "noexec") ? MOUNT_ATTR_NOEXEC : 0) |
+	       (has_flag(flags, "noatime") ? MOUNT_ATTR_NOATIME : 0);
 }
 
 static int open_how(int dir, const char *path, unsigned long long flags, unsigned long long resolve)

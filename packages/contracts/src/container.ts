@@ -1,13 +1,6 @@
 import { z } from 'zod'
-import {
-  containerIdSchema,
-  containerNameSchema,
-  imageRefSchema,
-  networkNameSchema,
-  projectIdSchema,
-  signalSchema,
-  volumeNameSchema,
-} from './names.ts'
+import { absolutePathSchema, mountSchema } from './mount.ts'
+import { containerIdSchema, containerNameSchema, imageRefSchema, networkNameSchema, projectIdSchema, signalSchema } from './names.ts'
 import { deviceRuleSchema, resourcesSchema, ulimitSchema } from './resources.ts'
 
 export const containerStatuses = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'] as const
@@ -35,42 +28,6 @@ export type ContainerVerb = keyof typeof transitions
 export function can(verb: ContainerVerb, status: ContainerStatus): boolean {
   return (transitions[verb] as readonly ContainerStatus[]).includes(status)
 }
-
-const absolutePath = z
-  .string()
-  .max(4096)
-  .regex(/^\/[^\0]*$/, 'must be an absolute path')
-const propagation = z.enum(['private', 'rprivate', 'slave', 'rslave', 'shared', 'rshared'])
-
-export const mountSchema = z.discriminatedUnion('type', [
-  z.strictObject({
-    type: z.literal('bind'),
-    source: absolutePath,
-    target: absolutePath,
-    readOnly: z.boolean().default(false),
-    propagation: propagation.default('rprivate'),
-    recursive: z.boolean().default(true),
-    /** `-v` makes a missing source folder, `--mount` does not. */
-    createSource: z.boolean().default(false),
-  }),
-  z.strictObject({
-    type: z.literal('volume'),
-    /** Absent: an anonymous volume, removed with the container by `rm -v`. */
-    source: volumeNameSchema.optional(),
-    target: absolutePath,
-    readOnly: z.boolean().default(false),
-    /** Do not fill an empty volume with what the image has at `target`. */
-    noCopy: z.boolean().default(false),
-  }),
-  z.strictObject({
-    type: z.literal('tmpfs'),
-    target: absolutePath,
-    readOnly: z.boolean().default(false),
-    sizeBytes: z.number().int().positive().optional(),
-    mode: z.number().int().min(0).max(0o7777).optional(),
-  }),
-])
-export type MountSpec = z.infer<typeof mountSchema>
 
 const port = z.number().int().min(1).max(65535)
 export const portSchema = z.strictObject({
@@ -188,7 +145,7 @@ export const containerSpecSchema = z.strictObject({
     .max(4096)
     .default([]),
   labels: z.record(z.string().min(1).max(256), z.string().max(4096)).default({}),
-  workingDir: absolutePath.optional(),
+  workingDir: absolutePathSchema.optional(),
   /** `user[:group]`, names or numbers, resolved in the container's own files. */
   user: z.string().max(256).optional(),
   groups: z.array(z.string().max(64)).max(64).default([]),
@@ -251,8 +208,8 @@ export const containerSpecSchema = z.strictObject({
   devices: z
     .array(
       z.strictObject({
-        hostPath: absolutePath,
-        containerPath: absolutePath.optional(),
+        hostPath: absolutePathSchema,
+        containerPath: absolutePathSchema.optional(),
         permissions: z
           .string()
           .regex(/^[rwm]{1,3}$/)
@@ -377,7 +334,7 @@ export type ContainerInspect = z.infer<typeof containerInspectSchema>
 export const execSpecSchema = z.strictObject({
   command: z.array(z.string().max(131_072)).min(1).max(4096),
   env: z.array(z.string().max(131_072)).max(4096).default([]),
-  workingDir: absolutePath.optional(),
+  workingDir: absolutePathSchema.optional(),
   user: z.string().max(256).optional(),
   tty: z.boolean().default(false),
   openStdin: z.boolean().default(false),

@@ -88,20 +88,24 @@ export interface VolumeStore {
   fill(request: { projectId: string; name: string; target: string; lowerDirs: readonly string[] }): Promise<void>
 }
 export interface ResolvedMount {
-  readonly type: 'bind' | 'volume' | 'tmpfs'
+  readonly type: 'bind' | 'volume' | 'tmpfs' | 'image'
   /** Volume name. */
   readonly name?: string
-  /** Host folder or file; '' for tmpfs. */
+  /** Host folder or file; the image as asked for; '' for tmpfs. */
   readonly source: string
+  /** Of the volume or image, opened without leaving it. */
+  readonly subpath?: string
   readonly target: string
   readonly readOnly: boolean
   readonly propagation: string
   readonly recursive: boolean
+  /** Absent: read-only goes for what is mounted below as well, where the kernel can; `off`: it does not; `force`: or the start fails. */
+  readonly readOnlyRecursive?: 'off' | 'force'
   /** Fill the empty volume from the image at first start. */
   readonly copyUp: boolean
   /** Volumes are owned by the project's ids on disk as root's and shifted; bind mounts are passed as they are. */
   readonly idmapped: boolean
-  readonly tmpfs?: { readonly sizeBytes?: number; readonly mode?: number }
+  readonly tmpfs?: Readonly<Omit<Extract<MountSpec, { type: 'tmpfs' }>, 'type' | 'target' | 'readOnly'>>
 }
 
 /** network/: sandboxes, endpoints, networks, addresses, ports, names. */

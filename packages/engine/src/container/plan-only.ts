@@ -1,6 +1,7 @@
 import { type ContainerSpec, hostAdminPolicy } from '@gantry/contracts'
 import { planStart, planToOps } from '../plan/plan.ts'
 import type { ResolvedMount } from '../ports.ts'
+import { tmpfsOptions } from '../volume/resolved-mount.ts'
 import { decide } from './create.ts'
 import { deviceRules } from './device-rules.ts'
 import { monitorDir, type Parts } from './parts.ts'
@@ -51,18 +52,21 @@ function sandboxOps(spec: ContainerSpec, idBase: number): [string, ...string[]][
   ]
 }
 
+/** Volumes are shown by name, images by reference: where their files lie is known once they are made. */
 function plannedMount(mount: ContainerSpec['mounts'][number]): ResolvedMount {
-  const { type, target, readOnly } = mount
-  return {
-    type,
-    name: type === 'volume' ? mount.source : undefined,
-    source: type === 'tmpfs' ? '' : (mount.source ?? '(anonymous volume)'),
-    target,
-    readOnly,
-    propagation: type === 'bind' ? mount.propagation : 'rprivate',
-    recursive: type === 'bind' ? mount.recursive : true,
-    copyUp: false,
-    idmapped: type === 'volume',
-    tmpfs: type === 'tmpfs' ? { sizeBytes: mount.sizeBytes, mode: mount.mode } : undefined,
+  const common = { target: mount.target, propagation: 'rprivate', recursive: true, copyUp: false, idmapped: false }
+  switch (mount.type) {
+    case 'tmpfs':
+      return { ...common, type: 'tmpfs', source: '', readOnly: mount.readOnly, tmpfs: tmpfsOptions(mount) }
+    case 'image':
+      return { ...common, type: 'image', source: mount.source, subpath: mount.subpath, readOnly: true, idmapped: true }
+    case 'volume': {
+      const source = mount.source ?? '(anonymous volume)'
+      return { ...common, type: 'volume', name: mount.source, source, subpath: mount.subpath, readOnly: mount.readOnly, idmapped: true }
+    }
+    case 'bind': {
+      const { type, source, readOnly, propagation, recursive, readOnlyRecursive } = mount
+      return { ...common, type, source, readOnly, propagation, recursive, readOnlyRecursive }
+    }
   }
 }

@@ -2,16 +2,30 @@ import { containerIdSchema, containerSpecSchema, containerStateSchema, projectId
 import { z } from 'zod'
 
 const resolvedMountSchema = z.object({
-  type: z.enum(['bind', 'volume', 'tmpfs']),
+  type: z.enum(['bind', 'volume', 'tmpfs', 'image']),
   name: z.string().optional(),
   source: z.string(),
+  subpath: z.string().optional(),
   target: z.string(),
   readOnly: z.boolean(),
   propagation: z.string(),
   recursive: z.boolean(),
+  readOnlyRecursive: z.enum(['off', 'force']).optional(),
   copyUp: z.boolean(),
   idmapped: z.boolean(),
-  tmpfs: z.object({ sizeBytes: z.number().optional(), mode: z.number().optional() }).optional(),
+  tmpfs: z
+    .object({
+      sizeBytes: z.number().optional(),
+      mode: z.number().optional(),
+      uid: z.number().optional(),
+      gid: z.number().optional(),
+      inodes: z.number().optional(),
+      exec: z.boolean().optional(),
+      suid: z.boolean().optional(),
+      dev: z.boolean().optional(),
+      noatime: z.boolean().optional(),
+    })
+    .optional(),
 })
 
 /** What a container is: `spec.json`. Written when the container is created, and again by rename, update, connect and disconnect. */

@@ -75,17 +75,33 @@ function fileOps({ files }: StartInput): Op[] {
 }
 
 function mountOp(mount: ResolvedMount): Op {
-  const access = mount.readOnly ? ['ro'] : []
-  if (mount.type === 'tmpfs') {
-    const mode = (mount.tmpfs?.mode ?? 0o1777).toString(8)
-    const size = mount.tmpfs?.sizeBytes === undefined ? '' : `,size=${mount.tmpfs.sizeBytes}`
-    return ['tmpfs', mount.target, ['nosuid', 'nodev', 'noexec', ...access].join(','), `mode=${mode}${size}`]
-  }
+  if (mount.type === 'tmpfs') return tmpfsOp(mount)
   // A bind source was resolved before the policy allowed it: a link that came in since is refused.
   const strict = mount.type === 'bind' ? ['strict'] : []
+  const access = mount.readOnly ? [mount.readOnlyRecursive === 'off' ? 'ro-top' : 'ro'] : []
   const flags = [...access, ...(mount.idmapped ? ['idmap'] : []), ...(mount.recursive ? ['rec'] : []), ...strict]
   const propagation = mount.propagation === '' || mount.propagation === 'rprivate' ? [] : [mount.propagation]
-  return ['bind', mount.source, mount.target, [...flags, ...propagation].join(',')]
+  const subpath = mount.subpath === undefined ? [] : [mount.subpath]
+  return ['bind', mount.source, mount.target, [...flags, ...propagation].join(','), ...subpath]
+}
+
+/** Docker's defaults: 1777, and neither programs nor set-user-id bits nor device nodes. */
+function tmpfsOp({ target, readOnly, tmpfs = {} }: ResolvedMount): Op {
+  const flags = [
+    ...(tmpfs.suid ? [] : ['nosuid']),
+    ...(tmpfs.dev ? [] : ['nodev']),
+    ...(tmpfs.exec ? [] : ['noexec']),
+    ...(tmpfs.noatime ? ['noatime'] : []),
+    ...(readOnly ? ['ro'] : []),
+  ]
+  const options = [
+    `mode=${(tmpfs.mode ?? 0o1777).toString(8)}`,
+    ...(tmpfs.sizeBytes === undefined ? [] : [`size=${tmpfs.sizeBytes}`]),
+    ...(tmpfs.inodes === undefined ? [] : [`nr_inodes=${tmpfs.inodes}`]),
+    ...(tmpfs.uid === undefined ? [] : [`uid=${tmpfs.uid}`]),
+    ...(tmpfs.gid === undefined ? [] : [`gid=${tmpfs.gid}`]),
+  ]
+  return ['tmpfs', target, flags.join(','), options.join(',')]
 }
 
 /** Parents before what lies below them; equal depth keeps the order asked for. */

@@ -7,6 +7,7 @@ import { matchesLabels } from '../lib/labels.ts'
 import type { EngineConfig, EventBus, ResolvedMount, VolumeStore } from '../ports.ts'
 import { diskUsage } from '../snapshot/disk-usage.ts'
 import { bindSource } from './bind-source.ts'
+import { tmpfsOptions } from './resolved-mount.ts'
 import { fillVolume, finishFilling } from './fill-volume.ts'
 import { type VolumeRecord, VolumeRecords } from './volume-record.ts'
 
@@ -177,24 +178,25 @@ class Store {
   }
 
   async #resolveMount(mount: MountSpec, request: Parameters<VolumeStore['resolve']>[0]): Promise<ResolvedMount> {
-    const common = {
-      target: mount.target,
-      readOnly: mount.readOnly,
-      propagation: 'rprivate',
-      recursive: true,
-      copyUp: false,
-      idmapped: true,
-    }
+    const common = { target: mount.target, propagation: 'rprivate', recursive: true, copyUp: false, idmapped: true }
     if (mount.type === 'tmpfs') {
-      return { ...common, type: 'tmpfs', source: '', idmapped: false, tmpfs: { sizeBytes: mount.sizeBytes, mode: mount.mode } }
+      return { ...common, type: 'tmpfs', source: '', readOnly: mount.readOnly, idmapped: false, tmpfs: tmpfsOptions(mount) }
     }
     if (mount.type === 'bind') {
       const { dataDir, runDir } = this.#options.config
       const source = await bindSource(mount.source, { create: mount.createSource, ownFolders: [dataDir, runDir] })
-      return { ...common, type: 'bind', source, propagation: mount.propagation, recursive: mount.recursive }
+      const { type, readOnly, propagation, recursive, readOnlyRecursive } = mount
+      return { ...common, type, source, readOnly, propagation, recursive, readOnlyRecursive }
+    }
+    if (mount.type === 'image') throw new GantryError('unsupported', 'image mounts are not built yet', { field: 'mounts' })
+    if ((mount.driver ?? 'local') !== 'local' || Object.keys(mount.driverOptions ?? {}).length > 0) {
+      throw new GantryError('unsupported', 'volume drivers and their options are not built yet', { field: 'mounts' })
     }
     const record = await this.#pin(mount, request)
-    return { ...common, type: 'volume', name: record.name, source: this.#records.data(record), copyUp: !mount.noCopy }
+    const source = this.#records.data(record)
+    // What is mounted of a part of a volume must be there, and nothing tells which part of the image would fill it.
+    const copyUp = !mount.noCopy && mount.subpath === undefined
+    return { ...common, type: 'volume', name: record.name, source, subpath: mount.subpath, readOnly: mount.readOnly, copyUp }
   }
 
   /** Makes the volume when it is missing and notes its user. An anonymous one is named after container and target, so asking again finds it. */
