@@ -126,6 +126,14 @@ function placeFlags(spec: ContainerSpecInput): Flags {
 }
 
 function mountFlag(mount: NonNullable<ContainerSpecInput['mounts']>[number]): string[] {
+  if (mount.type === 'image') {
+    const subpath = mount.subpath ? `,image-subpath=${mount.subpath}` : ''
+    return ['--mount', `type=image,source=${mount.source},target=${mount.target}${subpath}`]
+  }
+  if (mount.type === 'volume' && mount.subpath) {
+    const options = `volume-subpath=${mount.subpath}${mount.readOnly ? ',readonly' : ''}`
+    return ['--mount', `type=volume,source=${mount.source},target=${mount.target},${options}`]
+  }
   const readOnly = mount.readOnly ? ':ro' : ''
   if (mount.type === 'tmpfs') {
     const options = [
