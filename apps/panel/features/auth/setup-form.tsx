@@ -11,6 +11,7 @@ import { z } from 'zod'
 import { ErrorNotice } from '@/lib/error-notice.tsx'
 import { wireError } from '@/lib/errors.ts'
 import { useTRPC } from '@/lib/trpc.ts'
+import { useErrorText } from '@/lib/use-error-text.ts'
 import { PasswordInput } from './password-input.tsx'
 
 const setupSchema = z.object({ code: z.string().trim().min(1), name: displayNameSchema, email: emailSchema, password: passwordSchema })
@@ -20,6 +21,7 @@ type SetupValues = z.input<typeof setupSchema>
 export function SetupForm({ code }: { code: string }) {
   const t = useTranslations('auth')
   const trpc = useTRPC()
+  const text = useErrorText()
   const router = useRouter()
   const queryClient = useQueryClient()
   const status = useQuery(trpc.auth.status.queryOptions())
@@ -37,7 +39,7 @@ export function SetupForm({ code }: { code: string }) {
       },
       onError(error) {
         const field = wireError(error).detail.field
-        if (field && field in setupSchema.shape) form.setError(field as keyof SetupValues, { message: wireError(error).message })
+        if (field && field in setupSchema.shape) form.setError(field as keyof SetupValues, { message: text(error).title })
       },
     }),
   )

@@ -3,6 +3,7 @@ import type { BulkResult } from '@gantry/contracts'
 import { Dialog, StatusDot, Table, Td, Th, Tr } from '@gantry/ui'
 import { useTranslations } from 'use-intl'
 import { shortId } from '@/lib/format.ts'
+import { useErrorText } from '@/lib/use-error-text.ts'
 import type { SimpleVerb } from './verbs.ts'
 
 /** What became of each container of a bulk action, failures first. */
@@ -13,6 +14,8 @@ export function BulkResultDialog(props: {
   onClose: () => void
 }) {
   const t = useTranslations()
+  const errorText = useErrorText()
+  const text = (error: BulkResult['error']) => errorText({ data: { gantry: error } })
   const results = [...props.results].sort((a, b) => Number(a.ok) - Number(b.ok))
   const done = results.filter((result) => result.ok).length
   return (
@@ -42,8 +45,8 @@ export function BulkResultDialog(props: {
                 ) : (
                   <StatusDot tone="bad" shape="triangle" className="whitespace-normal">
                     <span>
-                      {result.error?.message}
-                      {result.error?.detail?.remedy ? <span className="block text-muted text-xs">{result.error.detail.remedy}</span> : null}
+                      {text(result.error).title}
+                      <span className="block text-muted text-xs">{text(result.error).remedy}</span>
                     </span>
                   </StatusDot>
                 )}

@@ -1,10 +1,10 @@
 'use client'
 import type { ContainerInspect, ExecInspect } from '@gantry/contracts'
-import { Card, EmptyState, LoadingRows, StatusDot, Table, Td, Th, Tr } from '@gantry/ui'
+import { EmptyState, StatusDot } from '@gantry/ui'
 import { useQuery } from '@tanstack/react-query'
 import { History } from 'lucide-react'
 import { useTranslations } from 'use-intl'
-import { ErrorNotice } from '@/lib/error-notice.tsx'
+import { DataList } from '@/lib/data-list.tsx'
 import { formatDuration } from '@/lib/format.ts'
 import { quoteWords } from '@/lib/shell-words.ts'
 import { Ago } from '@/lib/time.tsx'
@@ -15,43 +15,50 @@ export function ExecHistory({ container }: { container: ContainerInspect }) {
   const t = useTranslations()
   const trpc = useTRPC()
   const execs = useQuery(trpc.container.execs.queryOptions({ projectId: container.projectId, container: container.id }))
-  if (execs.error && !execs.data) return <ErrorNotice error={execs.error} onRetry={() => execs.refetch()} />
-  if (!execs.data) return <LoadingRows label={t('common.loading')} />
-  if (execs.data.length === 0)
-    return (
-      <EmptyState icon={<History />} title={t('exec.empty')}>
-        {t('exec.emptyHint')}
-      </EmptyState>
-    )
   return (
-    <Card>
-      <Table label={t('detail.execs')}>
-        <thead>
-          <tr>
-            <Th>{t('exec.command')}</Th>
-            <Th>{t('exec.state')}</Th>
-            <Th>{t('exec.user')}</Th>
-            <Th>{t('exec.started')}</Th>
-            <Th>{t('exec.took')}</Th>
-          </tr>
-        </thead>
-        <tbody>
-          {execs.data.map((exec) => (
-            <Tr key={exec.id}>
-              <Td className="max-w-96 break-all font-mono text-xs">{quoteWords(exec.spec.command)}</Td>
-              <Td>
-                <ExecState exec={exec} />
-              </Td>
-              <Td>{exec.spec.user || '–'}</Td>
-              <Td>
-                <Ago time={exec.startedAt} />
-              </Td>
-              <Td className="tabular">{took(exec)}</Td>
-            </Tr>
-          ))}
-        </tbody>
-      </Table>
-    </Card>
+    <DataList<ExecInspect>
+      scope="exec"
+      label={t('detail.execs')}
+      searchLabel={t('exec.search')}
+      query={execs}
+      rowKey={(row) => row.id}
+      text={(row) => `${quoteWords(row.spec.command)} ${row.spec.user ?? ''}`}
+      sortedBy="-started"
+      filters={[
+        {
+          id: 'state',
+          label: t('exec.state'),
+          options: [
+            { value: 'running', label: t('exec.running'), test: (row) => row.running },
+            { value: 'ended', label: t('exec.ended'), test: (row) => !row.running && row.exitCode === 0 },
+            { value: 'failed', label: t('exec.failed'), test: (row) => !row.running && row.exitCode !== 0 },
+          ],
+        },
+      ]}
+      empty={
+        <EmptyState icon={<History />} title={t('exec.empty')}>
+          {t('exec.emptyHint')}
+        </EmptyState>
+      }
+      columns={[
+        {
+          id: 'command',
+          header: t('exec.command'),
+          sort: (row) => quoteWords(row.spec.command),
+          cell: (row) => quoteWords(row.spec.command),
+          className: 'max-w-96 break-all font-mono text-xs',
+        },
+        {
+          id: 'state',
+          header: t('exec.state'),
+          sort: (row) => (row.running ? -1 : (row.exitCode ?? 0)),
+          cell: (row) => <ExecState exec={row} />,
+        },
+        { id: 'user', header: t('exec.user'), sort: (row) => row.spec.user ?? '', cell: (row) => row.spec.user || '–' },
+        { id: 'started', header: t('exec.started'), sort: (row) => row.startedAt, cell: (row) => <Ago time={row.startedAt} /> },
+        { id: 'took', header: t('exec.took'), sort: (row) => seconds(row) ?? -1, cell: took, className: 'tabular' },
+      ]}
+    />
   )
 }
 
@@ -70,8 +77,13 @@ function ExecState({ exec }: { exec: ExecInspect }) {
   )
 }
 
+function seconds(exec: ExecInspect): number | undefined {
+  const value = (Date.parse(exec.finishedAt) - Date.parse(exec.startedAt)) / 1000
+  return Number.isFinite(value) ? value : undefined
+}
+
 function took(exec: ExecInspect): string {
-  const seconds = (Date.parse(exec.finishedAt) - Date.parse(exec.startedAt)) / 1000
-  if (!Number.isFinite(seconds)) return '–'
-  return seconds < 1 ? `${Math.round(seconds * 1000)} ms` : formatDuration(seconds)
+  const value = seconds(exec)
+  if (value === undefined) return '–'
+  return value < 1 ? `${Math.round(value * 1000)} ms` : formatDuration(value)
 }

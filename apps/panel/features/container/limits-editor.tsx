@@ -7,6 +7,7 @@ import { useContainerRates } from '@/features/stats/use-container-rates.ts'
 import { ErrorNotice } from '@/lib/error-notice.tsx'
 import { wireError } from '@/lib/errors.ts'
 import { formatBytes, formatPercent } from '@/lib/format.ts'
+import { useErrorText } from '@/lib/use-error-text.ts'
 import { LimitDifference } from './limit-difference.tsx'
 import { type LimitField, limitChange, limitFields, limitValues } from './limit-values.ts'
 import { useUpdateContainer } from './use-update-container.ts'
@@ -22,11 +23,12 @@ export function LimitsEditor({ container }: { container: ContainerInspect }) {
   const change = limitChange(before, after)
   const update = useUpdateContainer(container)
   const inUse = useUsageTexts(container)
+  const text = useErrorText()
   const serverField = wireError(update.error).detail.field?.split('.').at(-1)
   const errorOf = (field: LimitField) => {
     const own = change.ok ? undefined : change.errors[field]
     if (own) return own === 'removed' ? t('limits.noRemove') : own
-    return serverField === field ? wireError(update.error).message : undefined
+    return serverField === field ? text(update.error).title : undefined
   }
   return (
     <form

@@ -1,10 +1,10 @@
 'use client'
 import { type ContainerInspect, can } from '@gantry/contracts'
-import { Card, EmptyState, LoadingRows, Table, Td, Th, Tr } from '@gantry/ui'
+import { EmptyState } from '@gantry/ui'
 import { useQuery } from '@tanstack/react-query'
 import { ListTree } from 'lucide-react'
 import { useTranslations } from 'use-intl'
-import { ErrorNotice } from '@/lib/error-notice.tsx'
+import { DataList } from '@/lib/data-list.tsx'
 import { useTRPC } from '@/lib/trpc.ts'
 
 /** What runs inside now. */
@@ -24,30 +24,24 @@ export function ProcessView({ container }: { container: ContainerInspect }) {
         {t('detail.notRunningHint')}
       </EmptyState>
     )
-  if (top.error && !top.data) return <ErrorNotice error={top.error} onRetry={() => top.refetch()} />
-  if (!top.data) return <LoadingRows label={t('common.loading')} />
+  const titles = top.data?.titles ?? []
   return (
-    <Card>
-      <Table label={t('processes.label', { name: container.name })}>
-        <thead>
-          <tr>
-            {top.data.titles.map((title) => (
-              <Th key={title}>{title}</Th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {top.data.processes.map((process) => (
-            <Tr key={process.join(' ')}>
-              {process.map((cell, index) => (
-                <Td key={index.toString()} className="font-mono text-xs">
-                  {cell}
-                </Td>
-              ))}
-            </Tr>
-          ))}
-        </tbody>
-      </Table>
-    </Card>
+    <DataList<readonly string[]>
+      scope="process"
+      label={t('processes.label', { name: container.name })}
+      searchLabel={t('processes.search')}
+      query={{ ...top, data: top.data?.processes }}
+      rowKey={(row) => row.join(' ')}
+      text={(row) => row.join(' ')}
+      sortedBy="pid"
+      empty={null}
+      columns={titles.map((title, index) => ({
+        id: title.toLowerCase(),
+        header: title,
+        sort: (row) => row[index] ?? '',
+        cell: (row) => row[index],
+        className: 'font-mono text-xs',
+      }))}
+    />
   )
 }

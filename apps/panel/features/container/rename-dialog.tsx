@@ -4,8 +4,8 @@ import { Button, Dialog, Field, Input } from '@gantry/ui'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslations } from 'use-intl'
-import { wireError } from '@/lib/errors.ts'
 import { useTRPC } from '@/lib/trpc.ts'
+import { useErrorText } from '@/lib/use-error-text.ts'
 import { useNotify } from '@/lib/use-notify.tsx'
 import type { ContainerTarget } from './use-container-verb.ts'
 
@@ -14,6 +14,7 @@ export function RenameDialog({ target, onOpenChange }: { target: ContainerTarget
   const trpc = useTRPC()
   const queryClient = useQueryClient()
   const notify = useNotify()
+  const text = useErrorText()
   const [name, setName] = useState(target.name)
   const rename = useMutation(
     trpc.container.rename.mutationOptions({
@@ -33,7 +34,7 @@ export function RenameDialog({ target, onOpenChange }: { target: ContainerTarget
           if (!issue) rename.mutate({ projectId: target.projectId, container: target.id, name })
         }}
       >
-        <Field label={t('container.newName')} error={issue ?? (rename.error ? wireError(rename.error).message : undefined)}>
+        <Field label={t('container.newName')} error={issue ?? (rename.error ? text(rename.error).title : undefined)}>
           <Input value={name} onChange={(event) => setName(event.target.value)} autoFocus spellCheck={false} autoComplete="off" />
         </Field>
         <div className="mt-4 flex justify-end gap-2">

@@ -4,6 +4,7 @@ import type { Path, UseFormReturn } from 'react-hook-form'
 import { useTranslations } from 'use-intl'
 import { wireError } from '@/lib/errors.ts'
 import { type RouterInputs, useTRPC, useTRPCClient } from '@/lib/trpc.ts'
+import { useErrorText } from '@/lib/use-error-text.ts'
 import { useNotify } from '@/lib/use-notify.tsx'
 import { type CreateValues, formField, toSpec } from './create-values.ts'
 import { isLostAnswer, lookFor, madeSince } from './lost-answer.ts'
@@ -14,13 +15,14 @@ export function useCreateContainer(projectId: string, form: UseFormReturn<Create
   const trpc = useTRPC()
   const queryClient = useQueryClient()
   const notify = useNotify()
+  const text = useErrorText()
   const t = useTranslations()
   return useMutation({
     mutationFn: async ({ values, start }: { values: CreateValues; start: boolean }) => {
       const spec = toSpec(values)
       const made = await createOrFind(client, { projectId, spec, start })
       // it exists even when its start failed: its page shows why and offers the next try
-      if (made.startError !== null) notify.failed(new Error(made.startError), t('create.startFailed', { name: made.name }))
+      if (made.startError !== null) notify.problem(t('create.startFailed', { name: made.name }), made.startError)
       else
         notify.done(
           t('container.done.create', { name: made.name }),
@@ -32,7 +34,7 @@ export function useCreateContainer(projectId: string, form: UseFormReturn<Create
     onError(error) {
       const { field } = wireError(error).detail
       if (field)
-        form.setError(formField(field) as Path<CreateValues>, { type: 'server', message: wireError(error).message }, { shouldFocus: true })
+        form.setError(formField(field) as Path<CreateValues>, { type: 'server', message: text(error).title }, { shouldFocus: true })
     },
     onSettled: () => queryClient.invalidateQueries(trpc.container.pathFilter()),
   })

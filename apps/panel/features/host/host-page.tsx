@@ -37,6 +37,17 @@ export function HostPage() {
         query={doctor}
         rowKey={(row) => `${row.group}${row.name}`}
         text={(row) => `${row.group} ${row.name} ${row.found} ${row.status}`}
+        filters={[
+          {
+            id: 'status',
+            label: t('common.status'),
+            options: (['ok', 'fallback', 'missing'] as const).map((status) => ({
+              value: status,
+              label: t(`host.${status}`),
+              test: (row) => row.status === status,
+            })),
+          },
+        ]}
         sortedBy="group"
         empty={null}
         columns={[

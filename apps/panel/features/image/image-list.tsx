@@ -52,6 +52,25 @@ export function ImageList() {
         searchLabel={t('image.search')}
         query={query}
         rowKey={(row) => `${row.id}${row.tag}`}
+        filters={[
+          {
+            id: 'use',
+            label: t('common.filterUse'),
+            options: [
+              { value: 'used', label: t('common.inUse'), test: (row) => row.containers > 0 },
+              { value: 'unused', label: t('common.notInUse'), test: (row) => row.containers === 0 },
+            ],
+          },
+          {
+            id: 'kind',
+            label: t('common.kind'),
+            options: [
+              { value: 'own', label: t('image.own'), test: (row) => row.projectId !== SYSTEM_PROJECT },
+              { value: 'builtin', label: t('image.builtin'), test: (row) => row.projectId === SYSTEM_PROJECT },
+              { value: 'untagged', label: t('image.untagged'), test: (row) => row.tag === null },
+            ],
+          },
+        ]}
         text={(row) => `${row.tag ?? ''} ${row.id} ${row.repoDigests.join(' ')}`}
         empty={
           <EmptyState icon={<Package />} title={t('image.emptyTitle')}>

@@ -9,6 +9,7 @@ import { wireError } from '@/lib/errors.ts'
 import { FormDialog } from '@/lib/form-dialog.tsx'
 import { useTRPC, useTRPCClient } from '@/lib/trpc.ts'
 import { useAct } from '@/lib/use-act.ts'
+import { useErrorText } from '@/lib/use-error-text.ts'
 
 const networkFormSchema = z.object({
   name: networkSpecSchema.shape.name,
@@ -34,6 +35,7 @@ export function CreateNetworkDialog({ projectId, onClose }: { projectId: string;
     changes: [trpc.network.pathFilter()],
     tellError: false,
   })
+  const text = useErrorText()
   const refused = create.error ? wireError(create.error) : null
   return (
     <FormDialog
@@ -48,7 +50,7 @@ export function CreateNetworkDialog({ projectId, onClose }: { projectId: string;
     >
       <Field
         label={t('common.name')}
-        error={errors.name?.message ?? (refused?.detail.field?.endsWith('name') ? refused.message : undefined)}
+        error={errors.name?.message ?? (refused?.detail.field?.endsWith('name') ? text(create.error).title : undefined)}
       >
         <Input autoFocus autoComplete="off" spellCheck={false} {...form.register('name')} />
       </Field>

@@ -37,6 +37,25 @@ export function NetworkList() {
         searchLabel={t('network.search')}
         query={query}
         rowKey={(row) => row.id}
+        filters={[
+          {
+            id: 'use',
+            label: t('common.filterUse'),
+            options: [
+              { value: 'used', label: t('common.inUse'), test: (row) => row.containers.length > 0 },
+              { value: 'unused', label: t('common.notInUse'), test: (row) => row.containers.length === 0 },
+            ],
+          },
+          {
+            id: 'kind',
+            label: t('common.kind'),
+            options: [
+              { value: 'own', label: t('network.own'), test: (row) => !row.builtin },
+              { value: 'builtin', label: t('network.builtin'), test: (row) => row.builtin },
+              { value: 'internal', label: t('network.internal'), test: (row) => row.spec.internal },
+            ],
+          },
+        ]}
         text={(row) => `${row.spec.name} ${row.bridge} ${row.containers.map((entry) => entry.containerName).join(' ')}`}
         empty={
           <EmptyState icon={<Network />} title={t('network.emptyTitle')}>

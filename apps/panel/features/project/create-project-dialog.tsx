@@ -8,6 +8,7 @@ import { wireError } from '@/lib/errors.ts'
 import { FormDialog } from '@/lib/form-dialog.tsx'
 import { useTRPC, useTRPCClient } from '@/lib/trpc.ts'
 import { useAct } from '@/lib/use-act.ts'
+import { useErrorText } from '@/lib/use-error-text.ts'
 import { LimitInputs } from './limit-fields.tsx'
 import { limitTexts, readLimits } from './limit-text.ts'
 
@@ -29,6 +30,7 @@ export function CreateProjectDialog({ onClose }: { onClose: () => void }) {
   })
   const nameIssue = name === '' ? undefined : displayNameSchema.safeParse(name).error?.issues[0]?.message
   const idIssue = id === '' ? undefined : projectIdSchema.safeParse(id).error?.issues[0]?.message
+  const text = useErrorText()
   const refused = create.error ? wireError(create.error) : null
   return (
     <FormDialog
@@ -57,7 +59,7 @@ export function CreateProjectDialog({ onClose }: { onClose: () => void }) {
       <Field
         label={t('project.id')}
         description={t('project.idHint')}
-        error={idIssue ?? (refused?.detail.field === 'id' ? refused.message : undefined)}
+        error={idIssue ?? (refused?.detail.field === 'id' ? text(create.error).title : undefined)}
       >
         <Input value={id} onChange={(event) => setOwnId(event.target.value)} className="font-mono" spellCheck={false} />
       </Field>

@@ -1,11 +1,12 @@
 'use client'
 import { emailSchema, type Member, type Project, type Role, roles } from '@gantry/contracts'
-import { Button, Card, CardBody, CardHeader, ConfirmDialog, IconButton, Input, LoadingRows, Select, Table, Td, Th, Tr } from '@gantry/ui'
+import { Button, Card, CardBody, CardHeader, ConfirmDialog, IconButton, Input, Select } from '@gantry/ui'
 import { useQuery } from '@tanstack/react-query'
 import { UserMinus } from 'lucide-react'
 import { useState } from 'react'
 import { useTranslations } from 'use-intl'
 import { useRefusal } from '@/features/container/use-role.ts'
+import { DataList } from '@/lib/data-list.tsx'
 import { ErrorNotice } from '@/lib/error-notice.tsx'
 import { useTRPC, useTRPCClient } from '@/lib/trpc.ts'
 import { useAct } from '@/lib/use-act.ts'
@@ -32,53 +33,67 @@ export function MemberCard({ project }: { project: Project }) {
   return (
     <Card>
       <CardHeader title={t('project.members')}>{t('project.roleHint')}</CardHeader>
-      {members.error && !members.data ? <ErrorNotice error={members.error} className="m-3" /> : null}
-      {members.isPending ? <LoadingRows label={t('common.loading')} rows={3} /> : null}
-      {members.data?.length === 0 ? <p className="p-4 text-[13px] text-muted">{t('project.noMembers')}</p> : null}
-      {members.data && members.data.length > 0 ? (
-        <Table label={t('project.members')}>
-          <thead>
-            <tr>
-              <Th>{t('user.name')}</Th>
-              <Th>{t('project.role')}</Th>
-              <Th className="w-10">
-                <span className="sr-only">{t('common.actions')}</span>
-              </Th>
-            </tr>
-          </thead>
-          <tbody>
-            {members.data.map((member) => (
-              <Tr key={member.userId}>
-                <Td>
-                  <span className="font-medium">{member.name}</span>
-                  <span className="block text-muted text-xs">{member.email}</span>
-                </Td>
-                <Td>
-                  <Select
-                    aria-label={`${t('project.role')}: ${member.name}`}
-                    value={member.role}
-                    disabled={refusal !== undefined}
-                    title={refusal}
-                    className="w-36"
-                    onChange={(event) => setRole.mutate({ projectId: project.id, userId: member.userId, role: event.target.value as Role })}
-                  >
-                    <RoleOptions />
-                  </Select>
-                </Td>
-                <Td>
-                  <IconButton
-                    label={t('project.removeMember', { name: member.name })}
-                    disabled={refusal !== undefined}
-                    onClick={() => setLeaving(member)}
-                  >
-                    <UserMinus aria-hidden />
-                  </IconButton>
-                </Td>
-              </Tr>
-            ))}
-          </tbody>
-        </Table>
-      ) : null}
+      <DataList<Member>
+        bare
+        scope="member"
+        label={t('project.members')}
+        searchLabel={t('project.memberSearch')}
+        query={members}
+        rowKey={(row) => row.userId}
+        text={(row) => `${row.name} ${row.email}`}
+        filters={[
+          {
+            id: 'role',
+            label: t('project.role'),
+            options: roles.map((role) => ({ value: role, label: t(`role.${role}`), test: (row) => row.role === role })),
+          },
+        ]}
+        empty={<p className="p-4 text-[13px] text-muted">{t('project.noMembers')}</p>}
+        columns={[
+          {
+            id: 'name',
+            header: t('user.name'),
+            sort: (row) => row.name,
+            cell: (row) => (
+              <>
+                <span className="font-medium">{row.name}</span>
+                <span className="block text-muted text-xs">{row.email}</span>
+              </>
+            ),
+          },
+          {
+            id: 'role',
+            header: t('project.role'),
+            sort: (row) => roles.indexOf(row.role),
+            cell: (row) => (
+              <Select
+                aria-label={`${t('project.role')}: ${row.name}`}
+                value={row.role}
+                disabled={refusal !== undefined}
+                title={refusal}
+                className="w-36"
+                onChange={(event) => setRole.mutate({ projectId: project.id, userId: row.userId, role: event.target.value as Role })}
+              >
+                <RoleOptions />
+              </Select>
+            ),
+          },
+          {
+            id: 'remove',
+            header: t('common.actions'),
+            cell: (row) => (
+              <IconButton
+                label={t('project.removeMember', { name: row.name })}
+                disabled={refusal !== undefined}
+                onClick={() => setLeaving(row)}
+              >
+                <UserMinus aria-hidden />
+              </IconButton>
+            ),
+            className: 'w-10 text-right',
+          },
+        ]}
+      />
       <CardBody className="border-t">
         <AddMember project={project} refusal={refusal} />
       </CardBody>

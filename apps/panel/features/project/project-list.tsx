@@ -1,5 +1,5 @@
 'use client'
-import type { Project } from '@gantry/contracts'
+import { type Project, roles } from '@gantry/contracts'
 import { Badge, Button, EmptyState, PageHeader } from '@gantry/ui'
 import { useQuery } from '@tanstack/react-query'
 import { Plus, Settings2 } from 'lucide-react'
@@ -40,6 +40,13 @@ export function ProjectList() {
         searchLabel={t('project.search')}
         query={query}
         rowKey={(row) => row.id}
+        filters={[
+          {
+            id: 'role',
+            label: t('project.yourRole'),
+            options: roles.map((role) => ({ value: role, label: t(`role.${role}`), test: (row) => row.role === role })),
+          },
+        ]}
         text={(row) => `${row.name} ${row.id}`}
         empty={<EmptyState icon={<Settings2 />} title={t('project.noneTitle')} />}
         columns={[

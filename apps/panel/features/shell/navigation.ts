@@ -1,4 +1,4 @@
-import { Boxes, HardDrive, LayoutDashboard, Network, Package, ScrollText, Server, Settings2, Users } from 'lucide-react'
+import { Boxes, HardDrive, LayoutDashboard, Network, Package, ScrollText, Server, Settings2, ShieldCheck, Users } from 'lucide-react'
 
 /** The pages of the panel; `key` is the second key of the "g …" shortcut. */
 export const navigation = [
@@ -11,6 +11,7 @@ export const navigation = [
   { href: '/audit', text: 'nav.audit', icon: ScrollText, key: 'a', group: 'nav.administration', admin: false },
   { href: '/users', text: 'nav.users', icon: Users, key: 'u', group: 'nav.administration', admin: true },
   { href: '/host', text: 'nav.host', icon: Server, key: 'h', group: 'nav.administration', admin: true },
+  { href: '/policy', text: 'nav.policy', icon: ShieldCheck, key: 'o', group: 'nav.administration', admin: true },
 ] as const
 
 /** True when `pathname` is the page or below it. */

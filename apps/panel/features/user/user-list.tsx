@@ -38,6 +38,24 @@ export function UserList() {
         searchLabel={t('user.search')}
         query={query}
         rowKey={(row) => row.id}
+        filters={[
+          {
+            id: 'status',
+            label: t('user.status'),
+            options: [
+              { value: 'active', label: t('user.active'), test: (row) => !row.disabled },
+              { value: 'disabled', label: t('user.disabled'), test: (row) => row.disabled },
+            ],
+          },
+          {
+            id: 'rights',
+            label: t('user.rights'),
+            options: [
+              { value: 'admin', label: t('user.hostAdmin'), test: (row) => row.hostAdmin },
+              { value: 'plain', label: t('user.plain'), test: (row) => !row.hostAdmin },
+            ],
+          },
+        ]}
         text={(row) => `${row.name} ${row.email}`}
         empty={null}
         columns={[

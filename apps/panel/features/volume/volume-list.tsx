@@ -42,6 +42,24 @@ export function VolumeList() {
         searchLabel={t('volume.search')}
         query={query}
         rowKey={(row) => row.name}
+        filters={[
+          {
+            id: 'use',
+            label: t('common.filterUse'),
+            options: [
+              { value: 'used', label: t('common.inUse'), test: (row) => row.usedBy.length > 0 },
+              { value: 'unused', label: t('common.notInUse'), test: (row) => row.usedBy.length === 0 },
+            ],
+          },
+          {
+            id: 'kind',
+            label: t('common.kind'),
+            options: [
+              { value: 'named', label: t('volume.named'), test: (row) => !row.anonymous },
+              { value: 'anonymous', label: t('volume.anonymous'), test: (row) => row.anonymous },
+            ],
+          },
+        ]}
         text={(row) => `${row.name} ${row.usedBy.join(' ')}`}
         empty={
           <EmptyState icon={<HardDrive />} title={t('volume.emptyTitle')}>

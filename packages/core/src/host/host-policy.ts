@@ -1,9 +1,10 @@
+import { type HostPolicy, hostPolicySchema } from '@gantry/contracts'
 import { type Database, readSetting, writeSetting } from '@gantry/db'
 import { z } from 'zod'
-import { type HostPolicy, hostPolicySchema } from '../policy/engine-policy.ts'
 import { useCase } from '../use-case.ts'
 
-const key = 'host.policy'
+/** Version 1 knew no roles; it could be set by API only. */
+const key = 'host.policy.2'
 
 /** What the host administrator lets others do; the defaults until it was set. */
 export async function hostPolicy(db: Database['read']): Promise<HostPolicy> {

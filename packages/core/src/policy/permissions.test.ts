@@ -1,6 +1,6 @@
-import { roles } from '@gantry/contracts'
 import { expect, it } from 'vitest'
-import { enginePolicy, hostPolicySchema } from './engine-policy.ts'
+import { hostPolicySchema, roles } from '@gantry/contracts'
+import { enginePolicy } from './engine-policy.ts'
 import { type Permission, isProjectPermission, permissions, roleAllows } from './permissions.ts'
 
 const allowed = (role: (typeof roles)[number]) =>
@@ -28,7 +28,7 @@ it('gives no role what is for host administrators or for anybody', () => {
 })
 
 it('lets nobody but host administrators reach the host', () => {
-  const host = hostPolicySchema.parse({ bindSources: ['/srv/shared'] })
+  const host = hostPolicySchema.parse({ admin: { bindSources: ['/srv/shared'], minHostPort: 80 } })
   expect(enginePolicy({ hostAdmin: false, role: 'developer' }, host)).toEqual({
     hostAccess: false,
     bindSources: [],
@@ -36,9 +36,10 @@ it('lets nobody but host administrators reach the host', () => {
     minHostPort: 1024,
   })
   const admin = enginePolicy({ hostAdmin: false, role: 'admin' }, host)
-  expect(admin).toMatchObject({ hostAccess: false, bindSources: ['/srv/shared'] })
+  expect(admin).toMatchObject({ hostAccess: false, bindSources: ['/srv/shared'], minHostPort: 80 })
   for (const dangerous of ['SYS_ADMIN', 'SYS_PTRACE', 'SYS_MODULE', 'NET_ADMIN', 'DAC_READ_SEARCH', 'BPF', 'SYS_RAWIO']) {
-    expect(admin.capabilities).not.toContain(dangerous)
+    expect(enginePolicy({ hostAdmin: false, role: 'admin' }, hostPolicySchema.parse({})).capabilities).not.toContain(dangerous)
+    expect(hostPolicySchema.safeParse({ developer: { capabilities: [dangerous] } }).success).toBe(false)
   }
   expect(enginePolicy({ hostAdmin: true, role: 'admin' }, host)).toMatchObject({
     hostAccess: true,

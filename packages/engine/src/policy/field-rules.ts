@@ -1,4 +1,4 @@
-import type { ContainerSpec, Policy } from '@gantry/contracts'
+import { type ContainerSpec, type Policy, hostCapabilities } from '@gantry/contracts'
 import { defaultCapabilities } from '../plan/capabilities.ts'
 import { checkSysctls } from './sysctls.ts'
 
@@ -16,17 +16,8 @@ const free: FieldRule = () => undefined
 
 /** What every container has anyway may be asked for by everybody. */
 const granted: readonly string[] = defaultCapabilities
-/** Not even a list may grant these without host access: each is a known way to the host's root. */
-const hostCapabilities: readonly string[] = [
-  'ALL',
-  'SYS_ADMIN',
-  'SYS_PTRACE',
-  'SYS_MODULE',
-  'NET_ADMIN',
-  'DAC_READ_SEARCH',
-  'BPF',
-  'SYS_RAWIO',
-]
+/** Not even a list may grant these without host access. */
+const refusedCapabilities: readonly string[] = ['ALL', ...hostCapabilities]
 /** Disk that one container's log may fill without host access. */
 const MOST_LOG_BYTES = 1024 ** 3
 
@@ -124,7 +115,7 @@ export const fieldRules: Readonly<Record<keyof Required<ContainerSpec>, FieldRul
   capAdd: (spec, policy) => {
     const { capabilities, hostAccess } = policy
     if (capabilities === 'all' && hostAccess) return undefined
-    const listed = (name: string) => (capabilities === 'all' || capabilities.includes(name)) && !hostCapabilities.includes(name)
+    const listed = (name: string) => (capabilities === 'all' || capabilities.includes(name)) && !refusedCapabilities.includes(name)
     const refused = spec.capAdd.find((name) => !granted.includes(name) && !listed(name))
     return refused ? { value: refused, text: `capability ${refused} is not allowed here` } : undefined
   },
