@@ -14,6 +14,7 @@ const pages = [
   '/users',
   '/audit',
   '/host',
+  '/policy',
   '/account',
 ]
 const tabs = ['terminal', 'logs', 'stats', 'inspect', 'limits', 'startup', 'processes', 'files', 'execs']

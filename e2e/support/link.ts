@@ -6,11 +6,16 @@ export interface Link {
   /** Breaks every connection and refuses new ones. */
   cut(): void
   mend(): void
+  /** What the browser sends goes no further until `pass`; answers still come. */
+  hold(): void
+  pass(): void
   close(): Promise<void>
 }
 
 export function startLink(port: number): Promise<Link> {
   let whole = true
+  let held = false
+  const pairs = new Map<Socket, Socket>()
   const sockets = new Set<Socket>()
   const keep = (socket: Socket) => {
     sockets.add(socket)
@@ -22,7 +27,10 @@ export function startLink(port: number): Promise<Link> {
   const server = createServer((browser) => {
     if (!whole) return void browser.destroy()
     const gateway = keep(connect(port, '127.0.0.1'))
-    keep(browser).pipe(gateway).pipe(browser)
+    gateway.pipe(keep(browser))
+    pairs.set(browser, gateway)
+    browser.once('close', () => pairs.delete(browser))
+    if (!held) browser.pipe(gateway)
     browser.once('close', () => gateway.destroy())
     gateway.once('close', () => browser.destroy())
   })
@@ -40,6 +48,14 @@ export function startLink(port: number): Promise<Link> {
         },
         mend() {
           whole = true
+        },
+        hold() {
+          held = true
+          for (const [browser, gateway] of pairs) browser.unpipe(gateway).pause()
+        },
+        pass() {
+          held = false
+          for (const [browser, gateway] of pairs) browser.pipe(gateway)
         },
         close: () =>
           new Promise((done) => {
