@@ -27,6 +27,7 @@ const kernelUsers = [
   'bench/',
   'scripts/',
   'apps/cli/src/commands/audit.ts',
+  'apps/cli/src/hand-over.ts',
 ]
 
 /** Outside packages that belong in one place only. */

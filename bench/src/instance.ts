@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { createReadStream, existsSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, realpathSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createAgentClient } from '@gantry/agent-rpc/client'
 import { type AgentClient, hostAdminPolicy } from '@gantry/contracts'
@@ -76,13 +76,19 @@ async function create(agent: AgentClient, command: readonly string[], { resource
   return (await agent.call('container.create', { projectId, spec, policy: hostAdminPolicy })).id
 }
 
+/** As `gantry load -i FILE`: the unpacker gets the file's own descriptor. */
 async function load(agent: AgentClient, archive: string): Promise<void> {
-  const { channel, result } = agent.duplex('image.load', { projectId })
+  const { channel, result } = agent.duplex('image.load', { projectId }, { bulk: true })
   const progress = (async () => {
     for await (const _ of channel.incoming);
   })()
-  for await (const chunk of createReadStream(archive, { highWaterMark: 1e6 })) await channel.write(chunk)
-  channel.end()
+  const file = openSync(archive, 'r')
+  const socket = await channel.bulk
+  if (!socket) throw new Error('the agent gave no connection')
+  const helper = spawn(join(repository, 'native/build/gantry-handover'), [], { stdio: [file, 'ignore', 'inherit', socket] })
+  await new Promise((resolve) => helper.once('exit', resolve))
+  socket.destroy()
+  closeSync(file)
   await progress
   await result
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static uint64_t number(const char *text)
@@ -39,6 +40,30 @@ static void load_early(void)
 	EVP_MD_CTX_free(hash);
 }
 
+/* The input may be a socket that brings the descriptor to read instead of the bytes themselves: then nobody has to copy them. */
+static void receive_input(void)
+{
+	char byte;
+	struct iovec data = {&byte, 1};
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+	ssize_t n;
+	do
+		n = recvmsg(STDIN_FILENO, &message, MSG_PEEK | MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return;
+	int fd;
+	memcpy(&fd, CMSG_DATA(c), sizeof fd);
+	if (dup2(fd, STDIN_FILENO) < 0)
+		fail(KIND_IO, "receive", errno, "cannot take over the descriptor of the input");
+	close(fd);
+}
+
 static void sync_file_system(const char *folder)
 {
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -62,6 +87,8 @@ int main(int argc, char **argv)
 			"or copy TARGET PATH LOWER_DIR..., or sync FOLDER");
 	prctl(PR_SET_PDEATHSIG, 9); /* an abandoned unpacking is swept by the next start, so it must not go on */
 	load_early();
+	if (archive)
+		receive_input();
 	sandbox_limits();
 	sandbox_namespace();
 	if (copy) {

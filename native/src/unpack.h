@@ -2,7 +2,8 @@
  * gantry-unpack: reads image layers and archives, and copies image content into volumes.
  *
  *   gantry-unpack layer   TARGET MAX_BYTES MAX_RATIO MAX_ENTRIES RESERVE_BYTES [SHA256]  < layer tar, plain or compressed
- *   gantry-unpack archive TARGET MAX_BYTES MAX_RATIO MAX_ENTRIES RESERVE_BYTES   < image archive, plain or compressed
+ *   gantry-unpack archive TARGET MAX_BYTES MAX_RATIO MAX_ENTRIES RESERVE_BYTES   < image archive, plain or compressed,
+ *                                                    or a socket whose first message carries the descriptor to read
  *   gantry-unpack copy    TARGET PATH LOWER_DIR...                               (topmost first)
  *   gantry-unpack sync    FOLDER                                                 (the file system it lies on)
  *
@@ -63,6 +64,17 @@ int sandbox_enter(const char *target);
 /* Drops capabilities and forbids every system call that writing a tree does not need. Last step before input is read. */
 void sandbox_close(void);
 
+/* unpack_ring.c: bytes from one thread to another. */
+#define RING_SLOT_BYTES (512 * 1024)
+struct ring;
+struct ring *ring_new(unsigned slots);
+void ring_free(struct ring *r);
+/* Copies `data`, waiting for room. */
+void ring_put(struct ring *r, const void *data, size_t size);
+void ring_end(struct ring *r);
+/* The next bytes, good until the next call; gives back those handed out before. Returns their number, 0 at the end. */
+size_t ring_take(struct ring *r, const void **data);
+
 /* unpack_stream.c: the input, decompressed and hashed by a thread of its own. */
 struct stream;
 struct stream_result {
@@ -76,9 +88,11 @@ struct stream_result {
  * wrote it has just made sure of it; then plain input is not hashed a second time.
  */
 struct stream *stream_open(int fd, const struct unpack_limits *limits, bool hash, const char *trusted);
+/* The same on bytes that another thread puts into a ring. */
+struct stream *stream_open_fed(struct ring *fed, const struct unpack_limits *limits);
 /* A tar reader on the stream. */
 struct archive *stream_tar(struct stream *s);
-/* Reads what follows the end of the tar, and returns the counts and hashes. */
+/* Reads what follows the end of the tar, frees the stream and returns the counts and hashes. */
 struct stream_result stream_finish(struct stream *s);
 /* Reports progress when enough has been read since the last time. */
 void stream_progress(struct stream *s);
@@ -116,6 +130,12 @@ bool is_whiteout(const struct stat *st);
 
 /* unpack_layer.c, unpack_archive.c, unpack_copy.c */
 void unpack_layer(int root, const struct unpack_limits *limits, const char *trusted);
+struct layer_result {
+	struct stream_result stream;
+	uint64_t file_bytes, entries, skipped;
+};
+/* Writes the layer that comes from `stream` below the empty folder `root`; one at a time in a process. */
+struct layer_result write_layer(int root, const struct unpack_limits *limits, struct stream *stream);
 void unpack_archive(int root, const struct unpack_limits *limits);
 void unpack_copy(const char *target, const char *path, char **lowers, int count);
 

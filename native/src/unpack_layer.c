@@ -283,7 +283,8 @@ static void make_entry(struct layer *l, struct archive_entry *entry)
 static void set_folder_times(struct layer *l)
 {
 	static struct tree_name name;
-	for (struct folder_time *t = l->times; t; t = t->next) {
+	for (struct folder_time *t; (t = l->times); free(t)) {
+		l->times = t->next;
 		tree_parse(&name, t->path, "a folder");
 		int fd = tree_folder(&l->tree, &name);
 		struct timespec times[2] = {t->mtime, t->mtime};
@@ -292,21 +293,28 @@ static void set_folder_times(struct layer *l)
 	}
 }
 
-void unpack_layer(int root, const struct unpack_limits *limits, const char *trusted)
+struct layer_result write_layer(int root, const struct unpack_limits *limits, struct stream *stream)
 {
 	static struct layer l;
-	l.tree.root = root;
-	l.limits = limits;
+	l = (struct layer){.tree.root = root, .limits = limits, .stream = stream};
 	check_reserve(root, limits);
-	l.stream = stream_open(STDIN_FILENO, limits, true, trusted);
 	l.tar = stream_tar(l.stream);
 	for (struct archive_entry *entry; (entry = stream_next(l.tar, limits, &l.entries));) {
 		make_entry(&l, entry);
 		stream_progress(l.stream);
 	}
 	set_folder_times(&l);
+	while (l.tree.depth > 0)
+		close(l.tree.levels[--l.tree.depth].fd);
 	struct stream_result result = stream_finish(l.stream);
+	archive_read_free(l.tar);
+	return (struct layer_result){result, l.file_bytes, l.entries, l.skipped};
+}
+
+void unpack_layer(int root, const struct unpack_limits *limits, const char *trusted)
+{
+	struct layer_result r = write_layer(root, limits, stream_open(STDIN_FILENO, limits, true, trusted));
 	report("done", "\"diffId\":\"%s\",\"digest\":\"%s\",\"tarBytes\":%llu,\"fileBytes\":%llu,\"entries\":%llu,\"skipped\":%llu",
-	       result.diff_id, result.digest, (unsigned long long)result.tar_bytes, (unsigned long long)l.file_bytes,
-	       (unsigned long long)l.entries, (unsigned long long)l.skipped);
+	       r.stream.diff_id, r.stream.digest, (unsigned long long)r.stream.tar_bytes, (unsigned long long)r.file_bytes,
+	       (unsigned long long)r.entries, (unsigned long long)r.skipped);
 }

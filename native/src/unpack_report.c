@@ -2,13 +2,18 @@
 #include "unpack.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+/* The threads of one process must not cut into each other's lines. */
+static pthread_mutex_t writing = PTHREAD_MUTEX_INITIALIZER;
+
 static void write_line(char *line, size_t length)
 {
+	pthread_mutex_lock(&writing);
 	while (length > 0) {
 		ssize_t n = write(UNPACK_REPORT_FD, line, length);
 		if (n < 0 && errno == EINTR)
@@ -18,6 +23,7 @@ static void write_line(char *line, size_t length)
 		line += n;
 		length -= (size_t)n;
 	}
+	pthread_mutex_unlock(&writing);
 }
 
 void report(const char *event, const char *format, ...)

@@ -73,9 +73,12 @@ static void keep_capabilities(void)
 		fail(KIND_IO, "capset", errno, "cannot drop capabilities");
 }
 
+#ifndef SYS_poll /* not on newer architectures, where poll(3) uses ppoll */
+#define SYS_poll SYS_ppoll
+#endif
 static const unsigned allowed_calls[] = {
 	/* data */
-	SYS_read, SYS_write, SYS_pwrite64, SYS_lseek, SYS_ftruncate, SYS_sync_file_range, SYS_syncfs, SYS_copy_file_range, SYS_sendfile,
+	SYS_read, SYS_poll, SYS_write, SYS_pwrite64, SYS_lseek, SYS_ftruncate, SYS_sync_file_range, SYS_syncfs, SYS_copy_file_range, SYS_sendfile,
 	/* names and attributes, relative to descriptors */
 	SYS_openat, SYS_openat2, SYS_close, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_fstatfs, SYS_getdents64, SYS_readlinkat, SYS_mkdirat,
 	SYS_mknodat, SYS_symlinkat, SYS_linkat, SYS_unlinkat, SYS_fchmod, SYS_fchown, SYS_fchownat, SYS_utimensat, SYS_fsetxattr,

@@ -1,15 +1,16 @@
 /*
  * The input of gantry-unpack: a thread reads, decompresses and hashes; the main thread parses the tar and writes files.
  *
- *   fd --> [libarchive filters: gzip zstd xz bzip2] --> ring of slots --> [libarchive tar reader] --> files
+ *   fd --> [libarchive filters: gzip zstd xz bzip2] --> ring --> [libarchive tar reader] --> files
  *    \-- sha256 of what was given                \-- sha256 of the tar (the diff id)
  *
- * A slot belongs to the thread that is to work on it next; `filled` counts the slots handed over and not yet given back.
+ * A layer inside an archive is fed by the archive's main thread instead of a descriptor: through a second ring.
  */
 #include "unpack.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,23 +20,18 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define SLOTS 8
-#define SLOT_BYTES (512 * 1024)
 #define PROGRESS_BYTES (4ull << 20)
 #define RESERVE_CHECK_BYTES (64ull << 20)
 
 struct stream {
+	/* Either: a descriptor read into `input`, or a ring that somebody fills. */
 	int fd;
+	unsigned char *input;
+	struct ring *fed;
 	const struct unpack_limits *limits;
 	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	unsigned char *slots[SLOTS];
-	size_t used[SLOTS];
-	unsigned head, filled; /* head: next slot to read */
-	bool holding;	       /* the tar reader still looks at the slot before head */
-	bool ended;
-	unsigned char *input;
+	/* Decompressed bytes for the tar reader. */
+	struct ring *out;
 	/* NULL where nobody asks for the hash. */
 	EVP_MD_CTX *given_hash, *tar_hash;
 	bool plain; /* not compressed: both hashes are of the same bytes, only one is made */
@@ -55,22 +51,36 @@ static _Noreturn void fail_archive(struct archive *a, const char *step, const ch
 	fail(machine ? KIND_IO : KIND_DAMAGED, step, machine ? errnum : 0, "%s: %s", what, text ? text : "damaged or truncated");
 }
 
+/* Bytes of the descriptor; whoever passed it may have set it to not block. */
+static ssize_t read_input(struct stream *s)
+{
+	for (;;) {
+		ssize_t n = read(s->fd, s->input, RING_SLOT_BYTES);
+		if (n >= 0 || (errno != EINTR && errno != EAGAIN))
+			return n;
+		if (errno == EAGAIN)
+			poll(&(struct pollfd){.fd = s->fd, .events = POLLIN}, 1, -1);
+	}
+}
+
 /* Called by libarchive in the reading thread: more of what was given. */
 static la_ssize_t read_given(struct archive *a, void *context, const void **buffer)
 {
 	struct stream *s = context;
 	ssize_t n;
-	do
-		n = read(s->fd, s->input, SLOT_BYTES);
-	while (n < 0 && errno == EINTR);
+	if (s->fed) {
+		n = (ssize_t)ring_take(s->fed, buffer);
+	} else {
+		n = read_input(s);
+		*buffer = s->input;
+	}
 	if (n < 0) {
 		archive_set_error(a, errno, "cannot read the input");
 		return -1;
 	}
 	if (s->given_hash && !s->trusted_plain)
-		EVP_DigestUpdate(s->given_hash, s->input, (size_t)n);
+		EVP_DigestUpdate(s->given_hash, *buffer, (size_t)n);
 	s->given_bytes += (uint64_t)n;
-	*buffer = s->input;
 	return n;
 }
 
@@ -84,31 +94,9 @@ static void check_size(struct stream *s)
 		     (unsigned long long)s->limits->max_ratio);
 }
 
-/* Waits for a free slot, one kept for the tar reader. */
-static unsigned free_slot(struct stream *s)
-{
-	pthread_mutex_lock(&s->lock);
-	while (s->filled >= SLOTS - 1)
-		pthread_cond_wait(&s->changed, &s->lock);
-	unsigned slot = (s->head + s->filled) % SLOTS;
-	pthread_mutex_unlock(&s->lock);
-	return slot;
-}
-
-static void hand_over(struct stream *s, bool ended)
-{
-	pthread_mutex_lock(&s->lock);
-	s->filled++;
-	s->ended = ended;
-	pthread_cond_signal(&s->changed);
-	pthread_mutex_unlock(&s->lock);
-}
-
-/* Puts decompressed bytes into slots; the last, perhaps empty, slot carries the end. */
+/* Puts decompressed bytes into the ring. */
 static void pump(struct stream *s, struct archive *a)
 {
-	unsigned slot = free_slot(s);
-	size_t used = 0;
 	for (;;) {
 		const void *block = NULL;
 		size_t size = 0;
@@ -122,22 +110,11 @@ static void pump(struct stream *s, struct archive *a)
 			EVP_DigestUpdate(s->tar_hash, block, size);
 		s->tar_bytes += size;
 		check_size(s);
-		for (const unsigned char *p = block; size > 0;) {
-			size_t n = size < SLOT_BYTES - used ? size : SLOT_BYTES - used;
-			memcpy(s->slots[slot] + used, p, n);
-			p += n, size -= n, used += n;
-			if (used == SLOT_BYTES) {
-				s->used[slot] = used;
-				hand_over(s, false);
-				slot = free_slot(s);
-				used = 0;
-			}
-		}
+		ring_put(s->out, block, size);
 		if (r == ARCHIVE_EOF)
 			break;
 	}
-	s->used[slot] = used;
-	hand_over(s, true);
+	ring_end(s->out);
 }
 
 static void *read_all(void *context)
@@ -157,8 +134,7 @@ static void *read_all(void *context)
 	int r = archive_read_next_header(a, &entry);
 	if (r == ARCHIVE_EOF) {
 		s->trusted = NULL;
-		free_slot(s);
-		hand_over(s, true);
+		ring_end(s->out);
 	} else if (r == ARCHIVE_OK) {
 		s->plain = archive_filter_count(a) == 1;
 		s->trusted_plain = s->plain && s->trusted;
@@ -177,20 +153,17 @@ static void *read_all(void *context)
 	return NULL;
 }
 
-struct stream *stream_open(int fd, const struct unpack_limits *limits, bool hash, const char *trusted)
+static struct stream *open_stream(int fd, struct ring *fed, const struct unpack_limits *limits, bool hash, const char *trusted)
 {
 	struct stream *s = calloc(1, sizeof *s);
 	if (!s)
 		fail(KIND_IO, "memory", ENOMEM, "cannot begin");
 	s->fd = fd;
+	s->fed = fed;
 	s->limits = limits;
 	s->trusted = trusted;
-	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->changed, NULL);
-	s->input = malloc(SLOT_BYTES);
-	for (int i = 0; i < SLOTS; i++)
-		s->slots[i] = malloc(SLOT_BYTES);
-	if (!s->input || !s->slots[SLOTS - 1])
+	s->out = ring_new(8);
+	if (!fed && !(s->input = malloc(RING_SLOT_BYTES)))
 		fail(KIND_IO, "memory", ENOMEM, "cannot begin");
 	if (hash) {
 		s->given_hash = EVP_MD_CTX_new();
@@ -204,32 +177,21 @@ struct stream *stream_open(int fd, const struct unpack_limits *limits, bool hash
 	return s;
 }
 
-/* The next slot, and back with the one handed out before. Returns its bytes, 0 at the end. */
-static size_t next_slot(struct stream *s, const void **buffer)
+struct stream *stream_open(int fd, const struct unpack_limits *limits, bool hash, const char *trusted)
 {
-	pthread_mutex_lock(&s->lock);
-	if (s->holding) {
-		s->head = (s->head + 1) % SLOTS;
-		s->filled--;
-		s->holding = false;
-		pthread_cond_signal(&s->changed);
-	}
-	while (s->filled == 0 && !s->ended)
-		pthread_cond_wait(&s->changed, &s->lock);
-	size_t used = 0;
-	if (s->filled > 0) {
-		used = s->used[s->head];
-		*buffer = s->slots[s->head];
-		s->holding = true;
-	}
-	pthread_mutex_unlock(&s->lock);
-	return used;
+	return open_stream(fd, NULL, limits, hash, trusted);
+}
+
+struct stream *stream_open_fed(struct ring *fed, const struct unpack_limits *limits)
+{
+	return open_stream(-1, fed, limits, true, NULL);
 }
 
 static la_ssize_t read_tar(struct archive *a, void *context, const void **buffer)
 {
 	(void)a;
-	return (la_ssize_t)next_slot(context, buffer);
+	struct stream *s = context;
+	return (la_ssize_t)ring_take(s->out, buffer);
 }
 
 struct archive *stream_tar(struct stream *s)
@@ -253,7 +215,7 @@ static void hex(EVP_MD_CTX *hash, char out[65])
 struct stream_result stream_finish(struct stream *s)
 {
 	const void *rest;
-	while (next_slot(s, &rest) > 0)
+	while (ring_take(s->out, &rest) > 0)
 		;
 	pthread_join(s->thread, NULL);
 	struct stream_result result = {.given_bytes = s->given_bytes, .tar_bytes = s->tar_bytes};
@@ -267,12 +229,20 @@ struct stream_result stream_finish(struct stream *s)
 		else
 			hex(s->tar_hash, result.diff_id);
 	}
+	EVP_MD_CTX_free(s->given_hash);
+	EVP_MD_CTX_free(s->tar_hash);
+	ring_free(s->out);
+	free(s->input);
+	free(s);
 	return result;
 }
 
 void stream_progress(struct stream *s)
 {
 	uint64_t now = s->given_bytes;
+	/* A layer inside an archive: the archive reports for both. */
+	if (s->fed)
+		return;
 	if (now - s->reported < PROGRESS_BYTES)
 		return;
 	s->reported = now;

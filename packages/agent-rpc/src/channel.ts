@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { type ByteChannel, GantryError } from '@gantry/contracts'
 import { ReceiveQueue, SendWindow } from './flow.ts'
 import { chunkBytes, encodeCredit, encodeFrame, frameTypes } from './frame.ts'
@@ -8,11 +9,13 @@ export class DuplexChannel implements ByteChannel {
   readonly window = new SendWindow()
   readonly #id: number
   readonly #send: (frame: Buffer) => void
+  readonly bulk?: Promise<Socket>
   #ended = false
 
-  constructor(id: number, send: (frame: Buffer) => void) {
+  constructor(id: number, send: (frame: Buffer) => void, bulk?: Promise<Socket>) {
     this.#id = id
     this.#send = send
+    if (bulk) this.bulk = bulk
     this.incoming = new ReceiveQueue(
       (bytes) => send(encodeCredit(id, bytes)),
       () => {},

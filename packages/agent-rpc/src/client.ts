@@ -10,6 +10,7 @@ import {
   type StreamMethod,
   wireErrorSchema,
 } from '@gantry/contracts'
+import { BulkChannel } from './bulk-channel.ts'
 import { DuplexChannel } from './channel.ts'
 import { ReceiveQueue } from './flow.ts'
 import { FrameReader, encodeCredit, encodeFrame, encodeText, frameTypes, maxAnswerBytes, maxRequestBytes } from './frame.ts'
@@ -19,6 +20,7 @@ interface Request {
   onData?(payload: Buffer): void
   onEnd?(): void
   onCredit?(bytes: number): void
+  onTicket?(ticket: Buffer): void
   onItem?(payload: Buffer): void
   /** The agent closed the request. Called exactly once. */
   onClose(outcome: { result: Buffer } | { error: GantryError }): void
@@ -47,14 +49,19 @@ function call<M extends CallMethod>(
   return new Promise((resolve, reject) => {
     const { signal, timeoutMs } = options
     let timer: NodeJS.Timeout | undefined
-    const id = connection.open(method, input, timeoutMs, {
-      onClose(outcome) {
-        clearTimeout(timer)
-        signal?.removeEventListener('abort', onAbort)
-        if ('error' in outcome) reject(outcome.error)
-        else resolve(parse<OutputOf<M>>(outcome.result))
+    const id = connection.open(
+      method,
+      input,
+      { timeoutMs },
+      {
+        onClose(outcome) {
+          clearTimeout(timer)
+          signal?.removeEventListener('abort', onAbort)
+          if ('error' in outcome) reject(outcome.error)
+          else resolve(parse<OutputOf<M>>(outcome.result))
+        },
       },
-    })
+    )
     const onAbort = () => connection.cancel(id, cancelled(method))
     if (signal?.aborted) onAbort()
     else signal?.addEventListener('abort', onAbort)
@@ -80,14 +87,19 @@ function stream<M extends StreamMethod>(
         () => connection.cancel(id, cancelled(method)),
       )
       const onAbort = () => connection.cancel(id, cancelled(method))
-      const id = connection.open(method, input, undefined, {
-        onItem: (payload) => void queue.push(parse<OutputOf<M>>(payload), payload.length),
-        onClose(outcome) {
-          signal?.removeEventListener('abort', onAbort)
-          if ('error' in outcome) queue.fail(outcome.error)
-          else queue.end()
+      const id = connection.open(
+        method,
+        input,
+        {},
+        {
+          onItem: (payload) => void queue.push(parse<OutputOf<M>>(payload), payload.length),
+          onClose(outcome) {
+            signal?.removeEventListener('abort', onAbort)
+            if ('error' in outcome) queue.fail(outcome.error)
+            else queue.end()
+          },
         },
-      })
+      )
       if (signal?.aborted) onAbort()
       else signal?.addEventListener('abort', onAbort)
       return queue
@@ -99,7 +111,7 @@ function duplex<M extends DuplexMethod>(
   connection: Connection,
   method: M,
   input: InputOf<M>,
-  { signal }: { signal?: AbortSignal },
+  { signal, bulk = false }: { signal?: AbortSignal; bulk?: boolean },
 ): { channel: ByteChannel; result: Promise<OutputOf<M>> } {
   const onAbort = () => connection.cancel(id, cancelled(method))
   let settle: { resolve: (output: OutputOf<M>) => void; reject: (error: GantryError) => void } | undefined
@@ -108,10 +120,11 @@ function duplex<M extends DuplexMethod>(
   })
   // A caller that only reads bytes need not look at the result.
   result.catch(() => {})
-  const id = connection.open(method, input, undefined, {
+  const id = connection.open(method, input, bulk ? { bulk } : {}, {
     onData: (payload) => void channel.incoming.push(payload, payload.length),
     onEnd: () => channel.incoming.end(),
-    onCredit: (bytes) => channel.window.grant(bytes),
+    onCredit: (bytes) => channel instanceof DuplexChannel && channel.window.grant(bytes),
+    onTicket: (ticket) => channel instanceof BulkChannel && channel.ticket(ticket),
     onClose(outcome) {
       signal?.removeEventListener('abort', onAbort)
       channel.close('error' in outcome ? outcome.error : new GantryError('wrong_state', `${method} has ended`))
@@ -119,7 +132,8 @@ function duplex<M extends DuplexMethod>(
       else settle?.resolve(parse<OutputOf<M>>(outcome.result))
     },
   })
-  const channel = new DuplexChannel(id, (frame) => connection.send(id, frame))
+  const send = (frame: Buffer) => connection.send(id, frame)
+  const channel = bulk ? new BulkChannel(connection.path, id, send) : new DuplexChannel(id, send)
   if (signal?.aborted) onAbort()
   else signal?.addEventListener('abort', onAbort)
   return { channel, result }
@@ -127,21 +141,21 @@ function duplex<M extends DuplexMethod>(
 
 /** The socket and the requests open on it. */
 class Connection {
-  readonly #path: string
+  readonly path: string
   readonly #requests = new Map<number, Request>()
   #socket: Socket | undefined
   #nextId = 1
   #closed = false
 
   constructor(path: string) {
-    this.#path = path
+    this.path = path
   }
 
   /** Sends a request. Its `onClose` is never called before `open` returns. */
-  open(method: string, input: unknown, timeoutMs: number | undefined, request: Request): number {
+  open(method: string, input: unknown, options: { timeoutMs?: number | undefined; bulk?: boolean }, request: Request): number {
     const id = this.#nextId
     this.#nextId = id >= 0xffff_fffe ? 1 : id + 1
-    const text = JSON.stringify({ method, input, timeoutMs })
+    const text = JSON.stringify({ method, input, ...options })
     const size = Buffer.byteLength(text)
     this.#requests.set(id, request)
     if (this.#closed) this.#failSoon(id, new GantryError('unavailable', 'the agent client is closed'))
@@ -175,7 +189,7 @@ class Connection {
 
   #connected(): Socket {
     if (this.#socket) return this.#socket
-    const socket = connect(this.#path)
+    const socket = connect(this.path)
     this.#socket = socket
     const reader = new FrameReader(maxAnswerBytes, (type, id, payload) => this.#receive(type, id, payload))
     let failure: NodeJS.ErrnoException | undefined
@@ -192,7 +206,7 @@ class Connection {
     socket.on('close', () => {
       if (this.#socket !== socket) return
       this.#socket = undefined
-      this.#failAll(lost(this.#path, failure))
+      this.#failAll(lost(this.path, failure))
     })
     return socket
   }
@@ -204,6 +218,7 @@ class Connection {
     else if (type === frameTypes.item) request.onItem?.(payload)
     else if (type === frameTypes.credit) request.onCredit?.(payload.readUInt32BE(0))
     else if (type === frameTypes.end) request.onEnd?.()
+    else if (type === frameTypes.ticket) request.onTicket?.(payload)
     else if (type === frameTypes.result) this.#finish(id, { result: payload })
     else if (type === frameTypes.error) this.#finish(id, { error: GantryError.fromWire(wireErrorSchema.parse(parse(payload))) })
   }

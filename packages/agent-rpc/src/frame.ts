@@ -12,9 +12,12 @@ import { GantryError } from '@gantry/contracts'
  *
  * A request is opened by `open`; afterwards `data`, `end` and `credit` flow both ways for duplex methods, `item` and `credit` for
  * streams, until the agent closes the request with exactly one `result` or `error`.
+ *
+ * A duplex opened with `bulk` gets a connection of its own for the client's bytes: the agent sends `ticket`; the client connects once
+ * more, sends `redeem` with it as the first frame, waits for one byte, and from then on that connection is raw.
  */
 export const frameTypes = {
-  /** client: JSON `{method, input, timeoutMs?}` */
+  /** client: JSON `{method, input, timeoutMs?, bulk?}` */
   open: 1,
   /** client: the caller no longer wants the answer; the agent still closes the request. */
   cancel: 2,
@@ -30,6 +33,10 @@ export const frameTypes = {
   result: 7,
   /** agent: JSON of `wireErrorSchema` */
   error: 8,
+  /** agent: random bytes, good once, for one `redeem` */
+  ticket: 9,
+  /** client, first frame of a connection: a ticket */
+  redeem: 10,
 } as const
 export type FrameType = (typeof frameTypes)[keyof typeof frameTypes]
 

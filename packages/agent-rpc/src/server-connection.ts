@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { type AgentHandlers, type AgentMethod, GantryError, agentMethods, invalidInput } from '@gantry/contracts'
 import { DuplexChannel } from './channel.ts'
 import { SendWindow } from './flow.ts'
+import type { Tickets } from './tickets.ts'
 import { FrameReader, encodeFrame, encodeText, frameTypes, headerBytes, maxRequestBytes } from './frame.ts'
 
 /** Requests one connection may have open at once. */
@@ -24,13 +25,16 @@ export class ServerConnection {
   readonly #socket: Socket
   readonly #handlers: AgentHandlers
   readonly #report: Report
+  readonly #tickets: Tickets
   readonly #requests = new Map<number, OpenRequest>()
   #broken = false
+  #frames = 0
 
-  constructor(socket: Socket, handlers: AgentHandlers, report: Report) {
+  constructor(socket: Socket, handlers: AgentHandlers, { report, tickets }: { report: Report; tickets: Tickets }) {
     this.#socket = socket
     this.#handlers = handlers
     this.#report = report
+    this.#tickets = tickets
     const reader = new FrameReader(maxRequestBytes, (type, id, payload) => this.#receive(type, id, payload))
     socket.on('data', (chunk) => {
       if (this.#broken) return
@@ -76,7 +80,19 @@ export class ServerConnection {
     }
   }
 
+  /** From now on the connection is raw and another's. The client sends nothing before it has read the one byte. */
+  #redeem(ticket: Buffer): void {
+    const socket = this.#socket
+    socket.removeAllListeners('data')
+    socket.pause()
+    this.#broken = true
+    if (!this.#tickets.redeem(ticket, socket)) socket.destroy()
+    else socket.write('.')
+  }
+
   #receive(type: number, id: number, payload: Buffer): void {
+    if (type === frameTypes.redeem && this.#frames === 0) return this.#redeem(payload)
+    this.#frames++
     if (type === frameTypes.open) {
       this.#open(id, payload)
       return
@@ -111,9 +127,11 @@ export class ServerConnection {
     }
     const { method, input, timeoutMs } = opened
     const kind = agentMethods[method].kind
+    const abort = new AbortController()
+    const bulk = kind === 'duplex' && opened.bulk ? this.#tickets.issue(abort.signal) : undefined
     const request: OpenRequest = {
-      abort: new AbortController(),
-      channel: kind === 'duplex' ? new DuplexChannel(id, (frame) => this.#send(id, frame)) : undefined,
+      abort,
+      channel: kind === 'duplex' ? new DuplexChannel(id, (frame) => this.#send(id, frame), bulk?.socket) : undefined,
       window: kind === 'stream' ? new SendWindow() : undefined,
     }
     this.#requests.set(id, request)
@@ -121,6 +139,7 @@ export class ServerConnection {
       const reason = new GantryError('timeout', `${method} did not finish within ${timeoutMs} ms`)
       request.timer = setTimeout(() => request.abort.abort(reason), timeoutMs)
     }
+    if (bulk) this.#send(id, encodeFrame(frameTypes.ticket, id, bulk.ticket))
     this.#run(id, method, input, request).catch((error) => this.#fail(id, method, error))
   }
 
@@ -204,7 +223,7 @@ function closeStreams(request: OpenRequest): void {
   if (!request.abort.signal.aborted) request.abort.abort(over)
 }
 
-function parseOpen(payload: Buffer): { method: AgentMethod; input: unknown; timeoutMs?: number } | GantryError {
+function parseOpen(payload: Buffer): { method: AgentMethod; input: unknown; timeoutMs?: number; bulk: boolean } | GantryError {
   let value: unknown
   try {
     value = JSON.parse(payload.toString('utf8'))
@@ -212,10 +231,11 @@ function parseOpen(payload: Buffer): { method: AgentMethod; input: unknown; time
     return new GantryError('invalid_input', 'request is not JSON')
   }
   if (typeof value !== 'object' || value === null) return new GantryError('invalid_input', 'request is not an object')
-  const { method, input, timeoutMs } = value as Record<string, unknown>
+  const { method, input, timeoutMs, ...rest } = value as Record<string, unknown>
+  const bulk = rest.bulk === true
   if (typeof method !== 'string') return new GantryError('invalid_input', 'request names no method')
   if (!Object.hasOwn(agentMethods, method)) return new GantryError('unsupported', `unknown method ${method.slice(0, 64)}`)
-  if (timeoutMs === undefined) return { method: method as AgentMethod, input }
+  if (timeoutMs === undefined) return { method: method as AgentMethod, input, bulk }
   if (typeof timeoutMs !== 'number' || !(timeoutMs > 0)) return new GantryError('invalid_input', 'timeoutMs must be a positive number')
-  return { method: method as AgentMethod, input, timeoutMs: Math.min(timeoutMs, 2 ** 31 - 1) }
+  return { method: method as AgentMethod, input, timeoutMs: Math.min(timeoutMs, 2 ** 31 - 1), bulk }
 }

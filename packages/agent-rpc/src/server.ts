@@ -1,6 +1,7 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { type Server, type Socket, connect, createServer } from 'node:net'
 import { type AgentHandlers, GantryError } from '@gantry/contracts'
+import { Tickets } from './tickets.ts'
 import { ServerConnection } from './server-connection.ts'
 
 export interface ServeOptions {
@@ -25,8 +26,9 @@ export async function serve(handlers: AgentHandlers, socketPath: string, options
   if (await answers(socketPath)) throw new GantryError('already_exists', `another process serves ${socketPath}`, { value: socketPath })
   rmSync(socketPath, { force: true })
   const connections = new Set<ServerConnection>()
+  const shared = { report: options.onInternalError ?? (() => {}), tickets: new Tickets() }
   const server = createServer((socket: Socket) => {
-    const connection = new ServerConnection(socket, handlers, options.onInternalError ?? (() => {}))
+    const connection = new ServerConnection(socket, handlers, shared)
     connections.add(connection)
     socket.on('close', () => connections.delete(connection))
   })

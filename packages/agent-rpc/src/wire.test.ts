@@ -257,6 +257,50 @@ test('a duplex carries bytes both ways, half-closes, and holds back a writer nob
   expect(await silent.result).toEqual({ exitCode: 1 })
 })
 
+test('bulk bytes come raw through a connection of their own that the agent has not read from', async () => {
+  await offer({
+    'image.load': async (_input, channel) => {
+      const socket = await channel.bulk
+      if (!socket || socket.bytesRead > 64) throw new Error('read before its time')
+      await channel.write(Buffer.from('go on'))
+      let total = 0
+      for await (const chunk of socket as AsyncIterable<Buffer>) total += chunk.length
+      channel.end()
+      return { references: [String(total)], ids: [] }
+    },
+  })
+  const { channel, result } = client.duplex('image.load', { projectId: 'p' }, { bulk: true })
+  for (let i = 0; i < 20; i++) await channel.write(Buffer.alloc(300_000, i))
+  channel.end()
+  let said = ''
+  for await (const bytes of channel.incoming) said += Buffer.from(bytes).toString()
+  expect(said).toBe('go on')
+  expect(await result).toEqual({ references: ['6000000'], ids: [] })
+  await expect.poll(() => server?.connections).toBe(1)
+})
+
+test('a bulk request that is refused or cancelled leaves no connection; a made-up ticket gets none', async () => {
+  await offer({
+    'image.load': async (_input, channel, signal) => {
+      await channel.bulk
+      if (!signal.aborted) await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      throw signal.reason
+    },
+    'system.doctor': async () => [],
+  })
+  const refused = client.duplex('image.load', { projectId: 'Bad Name' }, { bulk: true })
+  await expect(refused.result).rejects.toMatchObject({ code: 'invalid_input' })
+  await expect(refused.channel.write(Buffer.from('x'))).rejects.toMatchObject({ code: 'invalid_input' })
+  const abort = new AbortController()
+  const cancelled = client.duplex('image.load', { projectId: 'p' }, { bulk: true, signal: abort.signal })
+  await cancelled.channel.bulk
+  abort.abort()
+  await expect(cancelled.result).rejects.toMatchObject({ code: 'cancelled' })
+  await expect.poll(() => server?.connections).toBe(1)
+  expect(await exchange(encodeFrame(frameTypes.redeem, 0, Buffer.alloc(16)), 1)).toEqual([])
+  expect(await client.call('system.doctor', {})).toEqual([])
+})
+
 test('a client that sends more than it was granted is cut off', async () => {
   await offer({ 'exec.start': () => new Promise(() => {}) })
   const open = encodeText(frameTypes.open, 1, JSON.stringify({ method: 'exec.start', input: { projectId: 'p', id: 'x' } }))

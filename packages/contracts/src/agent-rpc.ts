@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { z } from 'zod'
 import {
   containerInspectSchema,
@@ -265,6 +266,11 @@ export interface ByteChannel {
   write(bytes: Uint8Array): Promise<void>
   /** Half-close: the peer's `incoming` ends, ours goes on. */
   end(): void
+  /**
+   * Of a `bulk` request: the connection that carries the client's bytes in place of `incoming`. At the agent nothing has been read
+   * from it, so that its descriptor can be given to another program; at the client it may be given away before the first `write`.
+   */
+  readonly bulk?: Promise<Socket>
 }
 
 /** The agent as its clients see it; `agent-rpc/client` makes one from a socket path. */
@@ -275,7 +281,8 @@ export interface AgentClient {
   duplex<M extends DuplexMethod>(
     method: M,
     input: InputOf<M>,
-    options?: { signal?: AbortSignal },
+    /** `bulk`: what is written goes raw through a connection of its own. */
+    options?: { signal?: AbortSignal; bulk?: boolean },
   ): { channel: ByteChannel; result: Promise<OutputOf<M>> }
   close(): void
 }

@@ -1,8 +1,10 @@
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createWriteStream } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { type ByteChannel, GantryError, type Progress } from '@gantry/contracts'
 import type { Command } from 'commander'
 import { type Context, withAgent } from '../context.ts'
+import { handOver } from '../hand-over.ts'
 import { table } from '../output/table.ts'
 import { bytes, shortId, span } from '../output/units.ts'
 import { forEachName } from './each.ts'
@@ -76,13 +78,13 @@ function addArchives(program: Command): void {
     .option('-i, --input <file>', 'file instead of standard input')
     .action((flags: { input?: string }, command: Command) =>
       withAgent(command, async ({ agent, projectId, signal }) => {
-        const { channel, result } = agent.duplex('image.load', { projectId }, { signal })
-        const source = flags.input ? createReadStream(flags.input, { highWaterMark: 1024 * 1024 }) : process.stdin
+        const input = flags.input ? await open(flags.input, 'r') : undefined
+        const { channel, result } = agent.duplex('image.load', { projectId }, { signal, bulk: true })
         // The agent may refuse before it has read everything; then its reason matters, not our broken pipe.
-        const sent = send(source, channel)
+        const sent = handOver(input?.fd ?? process.stdin.fd, channel)
         sent.catch(() => undefined)
         drain(channel)
-        const { references, ids } = await result
+        const { references, ids } = await result.finally(() => input?.close())
         for (const name of references.length > 0 ? references : ids) console.log(`loaded ${name}`)
       }),
     )
@@ -104,11 +106,6 @@ function addArchives(program: Command): void {
         await result
       }),
     )
-}
-
-async function send(source: AsyncIterable<Uint8Array>, channel: ByteChannel): Promise<void> {
-  for await (const chunk of source) await channel.write(chunk)
-  channel.end()
 }
 
 /** The archive's progress lines are for the panel; reading them keeps the agent going. */

@@ -53,7 +53,7 @@ async function transmit(
   input: { projectId: string; limits: { maxBytes: number } | undefined },
   { archive, onProgress, signal }: ArchiveUpload,
 ): Promise<Loaded> {
-  const { channel, result } = agent.duplex('image.load', input, { signal })
+  const { channel, result } = agent.duplex('image.load', input, { signal, bulk: true })
   const sent = send(channel, archive)
   const told = readProgress(channel, onProgress)
   try {

@@ -1,5 +1,6 @@
 import { GantryError, type Progress } from '@gantry/contracts'
 import type { UnpackLimits } from '../kernel/unpack.ts'
+import type { PreparedLayer } from '../snapshot/layers.ts'
 import { faultPoint } from '../lib/fault.ts'
 import type { ImageContext } from './context.ts'
 import { chainIds, type Manifest, mediaTypes, parseConfig } from './manifest.ts'
@@ -13,6 +14,8 @@ export interface StoreRequest {
   readonly manifestDigest: string
   /** Resolves with the layer's blob when it is in the content store; called bottom first, each once. */
   readonly layerReady: (index: number) => Promise<void>
+  /** What the layer's content has been unpacked to already; taken over when it is what the image asks for. */
+  readonly unpacked?: (index: number) => PreparedLayer | undefined
   /** Names to give. */
   readonly references: readonly Reference[]
   readonly limits: UnpackLimits
@@ -39,7 +42,8 @@ export async function storeImage(context: ImageContext, request: StoreRequest): 
   let leftBytes = request.limits.maxBytes
   for (const [index, layer] of layers.entries()) {
     await request.layerReady(index)
-    const committed = await commit(context, layer, { ...request, limits: { ...request.limits, maxBytes: leftBytes } })
+    const limited = { ...request, limits: { ...request.limits, maxBytes: leftBytes } }
+    const committed = await commit(context, layer, { request: limited, unpacked: request.unpacked?.(index) })
     leftBytes -= committed.fileBytes
     if (leftBytes < 0) throw tooLarge(request.limits.maxBytes)
   }
@@ -50,7 +54,11 @@ export async function storeImage(context: ImageContext, request: StoreRequest): 
   return image
 }
 
-async function commit(context: ImageContext, layer: LayerRecord, request: StoreRequest) {
+async function commit(
+  context: ImageContext,
+  layer: LayerRecord,
+  { request, unpacked }: { request: StoreRequest; unpacked: PreparedLayer | undefined },
+) {
   const short = layer.digest.slice(7, 19)
   const present = context.layers.get(layer.chainId)
   if (present) {
@@ -63,6 +71,7 @@ async function commit(context: ImageContext, layer: LayerRecord, request: StoreR
     diffId: layer.diffId,
     blobPath: context.content.path(layer.digest),
     blobDigest: layer.digest,
+    unpacked,
     limits: request.limits,
     signal: request.signal,
     onProgress: (current) => request.onProgress?.({ id: short, status: 'extracting', current, total: layer.size }),

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type FileHandle, open } from 'node:fs/promises'
+import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
@@ -32,9 +33,19 @@ export interface UnpackedLayer {
   readonly skipped: number
 }
 
-/** One member of an image archive: files lie in the target folder under `stored`; links only name another member. */
+/**
+ * One member of an image archive: files lie in the target folder under `stored`; links only name another member. A file that is a
+ * plain tar has been unpacked as a layer as well, into the folder `<stored>.layer` beside it.
+ */
 export type ArchiveMember =
-  | { readonly kind: 'file'; readonly path: string; readonly stored: string; readonly size: number; readonly digest: string }
+  | {
+      readonly kind: 'file'
+      readonly path: string
+      readonly stored: string
+      readonly size: number
+      readonly digest: string
+      readonly layer?: UnpackedLayer
+    }
   | { readonly kind: 'link'; readonly path: string; readonly target: string }
 
 export interface StreamOptions {
@@ -51,9 +62,12 @@ export interface Unpacker {
    * `trustedDigest`, which the blob was checked against when it was written, a plain one is not hashed again.
    */
   layer(blobPath: string, target: string, options: StreamOptions & { trustedDigest?: string | undefined }): Promise<UnpackedLayer>
-  /** Splits an image archive into its files, numbered in `target`; `onMember` is called as each one is complete. */
+  /**
+   * Splits an image archive into its files, numbered in `target`; `onMember` is called as each one is complete. A socket is handed to
+   * the program itself, and no byte passes through here.
+   */
   archive(
-    input: AsyncIterable<Uint8Array>,
+    input: AsyncIterable<Uint8Array> | Socket,
     target: string,
     options: StreamOptions & { onMember: (member: ArchiveMember) => void },
   ): Promise<void>
@@ -93,34 +107,47 @@ async function unpackLayer(
   try {
     const trusted = job.stream.trustedDigest ? [job.stream.trustedDigest.slice(7)] : []
     const child = spawnUnpack(program, ['layer', job.target, ...limitArguments(job.stream.limits), ...trusted], blob)
-    const [done] = await run(child, { signal: job.stream.signal, onReport: progressOnly(job.stream) })
-    return {
-      diffId: `sha256:${done?.diffId}`,
-      digest: `sha256:${done?.digest}`,
-      tarBytes: Number(done?.tarBytes),
-      fileBytes: Number(done?.fileBytes),
-      entries: Number(done?.entries),
-      skipped: Number(done?.skipped),
-    }
+    const [done = {}] = await run(child, { signal: job.stream.signal, onReport: progressOnly(job.stream) })
+    return unpackedLayer(done)
   } finally {
     await blob.close()
   }
 }
 
+const unpackedLayer = (report: Report): UnpackedLayer => ({
+  diffId: `sha256:${report.diffId}`,
+  digest: `sha256:${report.digest}`,
+  tarBytes: Number(report.tarBytes),
+  fileBytes: Number(report.fileBytes),
+  entries: Number(report.entries),
+  skipped: Number(report.skipped),
+})
+
 async function splitArchive(
   program: string,
   job: {
-    input: AsyncIterable<Uint8Array>
+    input: AsyncIterable<Uint8Array> | Socket
     target: string
     stream: StreamOptions & { onMember: (member: ArchiveMember) => void }
   },
 ): Promise<void> {
-  const child = spawnUnpack(program, ['archive', job.target, ...limitArguments(job.stream.limits)], 'pipe')
+  const { input } = job
+  const child = spawnUnpack(
+    program,
+    ['archive', job.target, ...limitArguments(job.stream.limits)],
+    input instanceof Socket ? input : 'pipe',
+  )
   const progress = progressOnly(job.stream)
   const onReport = (report: Report) => {
     if (report.event === 'file') job.stream.onMember(fileMember(report))
     else if (report.event === 'link') job.stream.onMember({ kind: 'link', path: String(report.path), target: String(report.target) })
     else progress(report)
+  }
+  if (input instanceof Socket) {
+    // The child has its own descriptor of it; were this one kept, the client would never see the child's end.
+    input.destroy()
+    await run(child, { signal: job.stream.signal, onReport })
+    return
   }
   const stdin = child.stdin
   if (!stdin) throw new GantryError('internal', 'gantry-unpack has no standard input')
@@ -131,7 +158,7 @@ async function splitArchive(
     () => new Promise<never>(() => undefined),
     () => 'refused' as const,
   )
-  const [ran, fed] = await Promise.allSettled([outcome, feed(job.input, stdin, refused)])
+  const [ran, fed] = await Promise.allSettled([outcome, feed(input, stdin, refused)])
   if (fed.status === 'rejected') throw fed.reason
   if (ran.status === 'rejected') throw ran.reason
 }
@@ -143,6 +170,7 @@ function fileMember(report: Report): ArchiveMember {
     stored: String(report.stored),
     size: Number(report.size),
     digest: `sha256:${report.digest}`,
+    ...(report.layer ? { layer: unpackedLayer(report.layer as Report) } : {}),
   }
 }
 
@@ -153,8 +181,8 @@ const progressOnly = (stream: StreamOptions) => (report: Report) => {
   if (report.event === 'progress') stream.onProgress?.(Number(report.bytes))
 }
 
-function spawnUnpack(program: string, args: readonly string[], input: FileHandle | 'pipe' | 'ignore'): ChildProcess {
-  const stdin = typeof input === 'string' ? input : input.fd
+function spawnUnpack(program: string, args: readonly string[], input: FileHandle | Socket | 'pipe' | 'ignore'): ChildProcess {
+  const stdin = typeof input === 'string' || input instanceof Socket ? input : input.fd
   return spawn(program, args, { stdio: [stdin, 'ignore', 'pipe', 'pipe'], env: noEnvironment, cwd: '/' })
 }
 

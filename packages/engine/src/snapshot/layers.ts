@@ -4,7 +4,7 @@ import { chmod, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { digestSchema, GantryError } from '@gantry/contracts'
 import { z } from 'zod'
-import type { UnpackLimits, Unpacker } from '../kernel/unpack.ts'
+import type { UnpackedLayer, UnpackLimits, Unpacker } from '../kernel/unpack.ts'
 import { readStateFile, replaceFileSync } from '../lib/atomic-file.ts'
 import { faultPoint } from '../lib/fault.ts'
 import { SharedWork } from '../lib/shared-work.ts'
@@ -33,10 +33,16 @@ export interface LayerRequest {
   readonly blobPath: string
   /** What the blob was checked against when it was stored. */
   readonly blobDigest?: string
+  /** The blob's content, unpacked in a folder that may be taken over. */
+  readonly unpacked?: PreparedLayer | undefined
   readonly limits: UnpackLimits
   readonly signal?: AbortSignal | undefined
   /** Bytes of the blob read so far. */
   readonly onProgress?: ((bytes: number) => void) | undefined
+}
+
+export interface PreparedLayer extends UnpackedLayer {
+  readonly folder: string
 }
 
 /**
@@ -107,9 +113,8 @@ async function commitLayer(request: LayerRequest, { folders, unpacker, session }
   const temporary = join(folders.temporary, randomBytes(8).toString('hex'))
   try {
     const diff = join(temporary, 'diff')
-    await mkdir(diff, { recursive: true })
-    await chmod(diff, 0o755)
-    const unpacked = await unpacker.layer(request.blobPath, diff, { ...request, trustedDigest: request.blobDigest })
+    await mkdir(temporary)
+    const unpacked = (await takeOver(request.unpacked, diff)) ?? (await unpack(unpacker, request, diff))
     if (unpacked.diffId !== request.diffId) {
       throw new GantryError('invalid_input', `layer content has digest ${unpacked.diffId}, its image says ${request.diffId}`)
     }
@@ -122,6 +127,25 @@ async function commitLayer(request: LayerRequest, { folders, unpacker, session }
     return layer
   } catch (error) {
     await rm(temporary, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function unpack(unpacker: Places['unpacker'], request: LayerRequest, diff: string): Promise<UnpackedLayer> {
+  await mkdir(diff)
+  await chmod(diff, 0o755)
+  return unpacker.layer(request.blobPath, diff, { ...request, trustedDigest: request.blobDigest })
+}
+
+/** Undefined when there is nothing, when another image of the same archive has it already, or when it lies on another file system. */
+async function takeOver(prepared: PreparedLayer | undefined, diff: string): Promise<UnpackedLayer | undefined> {
+  if (!prepared) return undefined
+  try {
+    await rename(prepared.folder, diff)
+    return prepared
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'EXDEV' || code === 'ENOENT') return undefined
     throw error
   }
 }

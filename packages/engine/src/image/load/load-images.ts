@@ -55,7 +55,7 @@ interface Loading {
 
 async function receive(context: ImageContext, { folder, limits, lines, request }: Loading & { folder: string }): Promise<ArchiveFiles> {
   const files = new ArchiveFiles(folder)
-  await context.unpacker.archive(request.channel.incoming, folder, {
+  await context.unpacker.archive((await request.channel.bulk) ?? request.channel.incoming, folder, {
     // Compressed layers make the whole smaller than what it unpacks to; each layer is held to the limit by itself later.
     limits,
     signal: request.signal,
@@ -82,6 +82,10 @@ async function store(
     limits,
     signal: request.signal,
     onProgress: (progress) => lines.send(progress),
+    unpacked: (index) => {
+      const file = blobs.get(manifest.layers[index]?.digest ?? '')
+      return file?.layer && { ...file.layer, folder: join(files.folder, `${file.stored}.layer`) }
+    },
     layerReady: async (index) => {
       const digest = manifest.layers[index]?.digest ?? ''
       const file = blobs.get(digest)
