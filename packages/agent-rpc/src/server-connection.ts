@@ -91,7 +91,10 @@ export class ServerConnection {
   }
 
   #receive(type: number, id: number, payload: Buffer): void {
-    if (type === frameTypes.redeem && this.#frames === 0) return this.#redeem(payload)
+    if (type === frameTypes.redeem && this.#frames === 0) {
+      this.#redeem(payload)
+      return
+    }
     this.#frames++
     if (type === frameTypes.open) {
       this.#open(id, payload)
