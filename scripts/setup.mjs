@@ -38,6 +38,7 @@ const packagesToTest = [
   'kmod',
   'procps',
   'git',
+  'zstd',
 ]
 
 const sources = ['apps', 'packages', 'prisma', 'scripts/bundle.mjs', 'tsconfig.base.json', 'turbo.json', 'package-lock.json']
