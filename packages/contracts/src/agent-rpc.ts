@@ -20,6 +20,7 @@ import {
   signalSchema,
   volumeNameSchema,
 } from './names.ts'
+import { containerPathSchema, pathStatSchema } from './archive.ts'
 import { endpointSpecSchema } from './container.ts'
 import { networkInspectSchema, networkSpecSchema } from './network.ts'
 import { engineProjectSchema, policySchema, projectUsageSchema } from './project.ts'
@@ -151,6 +152,26 @@ export const agentMethods = {
     z.strictObject({ ...project, ...filters }),
     z.object({ removed: z.array(z.string()), reclaimedBytes: z.number() }),
   ),
+
+  /** One file or folder inside a container, running or not; links on the way are followed, a last one is not. */
+  'container.archiveStat': call(z.strictObject({ ...container, path: containerPathSchema }), pathStatSchema),
+  /** A tar of the file or folder comes back; its names begin with the last part of the path. */
+  'container.archiveGet': duplex(z.strictObject({ ...container, path: containerPathSchema }), z.object({ bytes: z.number() })),
+  /** The client sends a tar (plain, gzip, zstd, xz or bzip2) to be unpacked in the folder `path`. */
+  'container.archivePut': duplex(
+    z.strictObject({
+      ...container,
+      path: containerPathSchema,
+      /** Never replace a folder by something else, nor something else by a folder. */
+      noOverwriteDirNonDir: z.boolean().default(false),
+      /** Everything belongs to the container's user instead of whom the tar says. */
+      copyUidGid: z.boolean().default(false),
+      limits: z.object({ maxBytes: z.number().int().positive() }).optional(),
+    }),
+    z.object({ bytes: z.number() }),
+  ),
+  /** A tar of the container's file system comes back, without what is mounted into it. */
+  'container.export': duplex(z.strictObject(container), z.object({ bytes: z.number() })),
 
   /** `policy` absent: a developer's. Only one with host access makes a privileged exec in a container that is not. */
   'exec.create': call(

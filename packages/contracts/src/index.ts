@@ -1,4 +1,5 @@
 export * from './agent-rpc.ts'
+export * from './archive.ts'
 export * from './container.ts'
 export * from './defaults.ts'
 export * from './errors.ts'

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { type AgentHandlers, DEFAULT_PROJECT } from '@gantry/contracts'
+import { archiveHandlers } from './archive/handlers.ts'
 import { createCgroups } from './cgroup/cgroups.ts'
 import { runEnded } from './container/exit.ts'
 import { containerHandlers } from './container/handlers.ts'
@@ -15,6 +16,7 @@ import { execHandlers } from './exec/handlers.ts'
 import { execEnded } from './exec/start-exec.ts'
 import { hostInfo } from './host/host-info.ts'
 import { createImages, type Images } from './image/images.ts'
+import { type Archiver, createArchiver } from './kernel/archiver.ts'
 import type { Kernel } from './kernel/kernel.ts'
 import { createLauncher } from './kernel/launcher.ts'
 import { rootCapabilities } from './kernel/proc.ts'
@@ -53,6 +55,7 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
   const cgroups = createCgroups({ config, kernel })
   const network = createNetworkController({ config, kernel, events })
   const unpacker = createUnpacker(config)
+  const archiver = createArchiver({ ...config, scratchDir: scratchFolder(config) })
   const layers = await createLayerStore({ config, unpacker })
   const images = await createImages({ config, events, layers, unpacker, ...options })
   const snapshots = createOverlaySnapshotter({ config, layers, removeTree: async (path) => void (await kernel.ops([['rmtree', path]])) })
@@ -81,7 +84,7 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
   await applyProjects(parts, projects)
   await recover(parts, unfinished)
   return {
-    handlers: allHandlers(parts, projects, images, volumes),
+    handlers: allHandlers(parts, projects, { images, volumes, archiver }),
     async close() {
       for (const container of parts.store.list()) {
         container.prober?.stop()
@@ -133,11 +136,25 @@ async function canShiftIds(config: EngineConfig, kernel: Kernel): Promise<boolea
   return false
 }
 
-function allHandlers(parts: Parts, projects: ProjectStore, images: Images, volumes: Volumes): AgentHandlers {
+/** Where a process of its own mount namespace puts layers together; nothing is ever seen in it from outside. */
+function scratchFolder(config: EngineConfig): string {
+  const folder = `${config.runDir}/scratch`
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  return folder
+}
+
+interface Stores {
+  readonly images: Images
+  readonly volumes: Volumes
+  readonly archiver: Archiver
+}
+
+function allHandlers(parts: Parts, projects: ProjectStore, { images, volumes, archiver }: Stores): AgentHandlers {
   return {
     ...systemHandlers(parts, images),
     ...projectHandlers(parts, projects, { images, volumes }),
     ...containerHandlers(parts),
+    ...archiveHandlers(parts, archiver),
     ...execHandlers(parts),
     ...images.handlers,
     ...networkHandlers(parts),

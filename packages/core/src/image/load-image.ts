@@ -2,6 +2,7 @@ import { type ByteChannel, type OutputOf, type Progress, progressSchema } from '
 import { presentHoldings, reserveHoldings } from '@gantry/db'
 import { z } from 'zod'
 import type { Backend, Caller } from '../backend.ts'
+import { send } from '../lib/byte-streams.ts'
 import { projectFields } from '../lib/project-input.ts'
 import { admit, lockForAdmission, measureDisk } from '../project/admit.ts'
 import { type UseCase, useCase } from '../use-case.ts'
@@ -65,11 +66,6 @@ async function transmit(
     sent.catch(() => undefined)
     told.catch(() => undefined)
   }
-}
-
-async function send(channel: ByteChannel, archive: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const bytes of archive) await channel.write(bytes)
-  channel.end()
 }
 
 /** Progress comes as JSON lines. */

@@ -1,4 +1,5 @@
 import type { AgentHandlers, OutputOf } from '@gantry/contracts'
+import type { ArchiveHandlers } from '../archive/handlers.ts'
 import { top } from '../host/top.ts'
 import { Operations } from '../lib/operations.ts'
 import { attachContainer } from './attach.ts'
@@ -20,7 +21,7 @@ import { containerStats, containerStatsStream } from './stats.ts'
 import { stopContainer } from './stop.ts'
 import { updateContainer } from './update.ts'
 
-export type ContainerHandlers = Pick<AgentHandlers, Extract<keyof AgentHandlers, `container.${string}`>>
+export type ContainerHandlers = Omit<Pick<AgentHandlers, Extract<keyof AgentHandlers, `container.${string}`>>, keyof ArchiveHandlers>
 
 /** The agent's `container.*` methods: find the container inside its project, call the verb. */
 export function containerHandlers(parts: Parts): ContainerHandlers {

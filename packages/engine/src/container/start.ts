@@ -175,7 +175,8 @@ function acquireSandbox(parts: Parts, container: Container, joined: JoinedProces
   })
 }
 
-async function prepareRootfs(parts: Parts, container: Container): Promise<RootfsSource> {
+/** The container's layers, and its volumes with what the image has for them. */
+export async function prepareRootfs(parts: Parts, container: Container): Promise<RootfsSource> {
   const { record } = container
   container.rootfs ??= await parts.snapshots.prepare(record.id, record.image.layers)
   for (const mount of record.mounts) {

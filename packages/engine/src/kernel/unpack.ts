@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { promisify } from 'node:util'
-import { GantryError } from '@gantry/contracts'
+import { type ErrorCode, GantryError } from '@gantry/contracts'
 import { widenPipe } from './socket-buffer.ts'
 
 /** Bounds of one tar stream; what exceeds them is refused while it is being read. */
@@ -94,10 +94,10 @@ export function createUnpacker(options: { nativeDir: string }): Unpacker {
   }
 }
 
-type Report = Record<string, unknown>
+export type Report = Record<string, unknown>
 
 /** Nothing of the agent's environment is the business of what it starts. The type is widened by some packages to demand NODE_ENV. */
-const noEnvironment = {} as NodeJS.ProcessEnv
+export const noEnvironment = {} as NodeJS.ProcessEnv
 
 async function unpackLayer(
   program: string,
@@ -187,7 +187,7 @@ function spawnUnpack(program: string, args: readonly string[], input: FileHandle
 }
 
 /** Waits for the end of the process and of its reports; the last report is `done` or an error. */
-async function run(
+export async function run(
   child: ChildProcess,
   options: { signal?: AbortSignal | undefined; onReport?: (report: Report) => void },
 ): Promise<Report[]> {
@@ -225,7 +225,7 @@ async function text(stream: Readable): Promise<string> {
 }
 
 /** Writes the input until its end, or until the child has refused it; the child's own words are the reason then. */
-async function feed(input: AsyncIterable<Uint8Array>, stdin: Writable, refused: Promise<'refused'>): Promise<void> {
+export async function feed(input: AsyncIterable<Uint8Array>, stdin: Writable, refused: Promise<'refused'>): Promise<void> {
   // EPIPE: the child is gone, and says why in its report.
   const broken = new Promise<'refused'>((resolve) => stdin.once('error', () => resolve('refused')))
   const chunks = input[Symbol.asyncIterator]()
@@ -245,6 +245,9 @@ async function feed(input: AsyncIterable<Uint8Array>, stdin: Writable, refused: 
   }
 }
 
+/** Words of gantry-archive alone. */
+const codeOfKind: Readonly<Record<string, ErrorCode>> = { gone: 'wrong_state', missing: 'not_found', readonly: 'forbidden' }
+
 /** `kind` is the program's word for what sort of failure it was; `text` is already fit to show. */
 function unpackError(report: Report): GantryError {
   const { kind, step, errno, text: message } = report as { kind: string; step: string; errno: string; text: string }
@@ -254,6 +257,8 @@ function unpackError(report: Report): GantryError {
   }
   if (kind === 'size')
     return new GantryError('quota_exceeded', message, { ...detail, remedy: 'use a smaller image or ask for a higher image limit' })
+  const code = codeOfKind[kind]
+  if (code) return new GantryError(code, message, detail)
   if (kind === 'refused' || kind === 'damaged' || kind === 'limit') return new GantryError('invalid_input', message, detail)
   return new GantryError('internal', message, detail)
 }
