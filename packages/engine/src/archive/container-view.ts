@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Container } from '../container/container.ts'
 import { noSuchContainer } from '../container/container.ts'
 import type { Parts } from '../container/parts.ts'
@@ -47,24 +48,25 @@ async function stoppedView(parts: Parts, container: Container, access: 'read' | 
   })
 }
 
-/** A container's layers with its volumes and binds; what lives in memory only (tmpfs) is not there. */
+/** A container's layers with its volumes and binds; tmpfs and the mounts of other images are there only while it runs. */
 export function stackView(
   rootfs: RootfsSource,
   { mounts, access }: { mounts: readonly ResolvedMount[]; access: 'read' | 'write' },
 ): View & { kind: 'stack' } {
   const depth = (mount: ResolvedMount) => mount.target.split('/').filter((part) => part !== '').length
-  const shown = mounts.filter((mount) => mount.type !== 'tmpfs').sort((a, b) => depth(a) - depth(b))
+  const shown = mounts.filter((mount) => mount.type === 'bind' || mount.type === 'volume').sort((a, b) => depth(a) - depth(b))
   return {
     kind: 'stack',
     lowerDirs: rootfs.lowerDirs,
     upperDir: rootfs.upperDir,
     ...(access === 'write' ? { workDir: rootfs.workDir } : {}),
-    mounts: shown.map(({ type, source, target, readOnly, recursive }) => ({
-      source,
+    mounts: shown.map(({ type, source, subpath, target, readOnly, recursive }) => ({
+      source: subpath === undefined ? source : join(source, subpath),
       target,
       flags: [
         ...(readOnly ? (['ro'] as const) : []),
-        ...(type === 'bind' ? (['strict'] as const) : []),
+        // A link in the way is not followed, as it may lead anywhere on the host.
+        ...(type === 'bind' || subpath !== undefined ? (['strict'] as const) : []),
         ...(recursive ? (['rec'] as const) : []),
       ],
     })),
