@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { type AgentClient, type EngineEvent, hostAdminPolicy } from '@gantry/contracts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { TestAgent } from './testing/test-agent.ts'
@@ -179,6 +180,34 @@ describe('names, lists, updates', () => {
     const [stats] = await client.call('container.stats', { projectId, containers: [id] })
     expect(stats).toMatchObject({ memory: { limitBytes: 96 * 2 ** 20 }, pids: { limit: 60 } })
     expect((await agent.inspect(id)).resources).toMatchObject({ memoryBytes: 96 * 2 ** 20, pidsLimit: 60 })
+    await agent.remove(id, { force: true })
+  })
+
+  test('update takes limits away again, in the kernel and for the next start', async () => {
+    const resources = {
+      memoryBytes: 64 * 2 ** 20,
+      memoryReservationBytes: 2 ** 25,
+      nanoCpus: 5e8,
+      cpuShares: 512,
+      cpusetCpus: '0',
+      pidsLimit: 50,
+    }
+    const id = await agent.run({ ...sleeper, resources })
+    const counters = async () => (await client.call('container.stats', { projectId, containers: [id] }))[0]
+    expect(await counters()).toMatchObject({ memory: { limitBytes: 64 * 2 ** 20 }, pids: { limit: 50 } })
+    const update = (change: object) => client.call('container.update', { projectId, container: id, update: { resources: change } })
+    const nproc = async () => (await agent.exec(id, ['nproc'])).stdout.trim()
+    expect(await nproc()).toBe('1')
+    await update({ memoryBytes: null, memoryReservationBytes: null, nanoCpus: null, cpuShares: null, cpusetCpus: null, pidsLimit: null })
+    const free = await counters()
+    expect(free?.memory.limitBytes).not.toBe(64 * 2 ** 20)
+    expect(free?.pids.limit).toBe(0)
+    expect(await nproc()).toBe(String(availableParallelism()))
+    expect((await agent.inspect(id)).resources).toEqual({ pidsLimit: -1 })
+    await client.call('container.restart', { projectId, container: id, timeoutSeconds: 0 })
+    expect((await counters())?.pids.limit).toBe(0)
+    await update({ memoryBytes: 80 * 2 ** 20 })
+    expect((await counters())?.memory.limitBytes).toBe(80 * 2 ** 20)
     await agent.remove(id, { force: true })
   })
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { absolutePathSchema, mountSchema } from './mount.ts'
 import { containerIdSchema, containerNameSchema, imageRefSchema, networkNameSchema, projectIdSchema, signalSchema } from './names.ts'
-import { deviceRuleSchema, resourcesSchema, ulimitSchema } from './resources.ts'
+import { deviceRuleSchema, resourcesSchema, resourcesUpdateSchema, ulimitSchema } from './resources.ts'
 
 export const containerStatuses = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'] as const
 export type ContainerStatus = (typeof containerStatuses)[number]
@@ -360,6 +360,9 @@ export const execInspectSchema = z.object({
 })
 export type ExecInspect = z.infer<typeof execInspectSchema>
 
-/** What `update` may change on a running container. */
-export const containerUpdateSchema = z.strictObject({ resources: resourcesSchema.default({}), restart: restartPolicySchema.optional() })
+/** What `update` may change on a running container. A limit that is null is removed. */
+export const containerUpdateSchema = z.strictObject({
+  resources: resourcesUpdateSchema.default({}),
+  restart: restartPolicySchema.optional(),
+})
 export type ContainerUpdate = z.output<typeof containerUpdateSchema>

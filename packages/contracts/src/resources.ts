@@ -36,7 +36,8 @@ export const resourcesSchema = z.strictObject({
   memoryReservationBytes: bytes.optional(),
   memorySwappiness: z.number().int().min(0).max(100).optional(),
   oomKillDisable: z.boolean().optional(),
-  pidsLimit: z.number().int().min(1).optional(),
+  /** -1 is unlimited; absent on a container: docker's daemons ship none, we the default of defaults.ts. */
+  pidsLimit: z.union([z.literal(-1), z.number().int().min(1)]).optional(),
   blkioWeight: z.number().int().min(10).max(1000).optional(),
   blkioWeightDevices: z.array(blkioWeightDeviceSchema).max(64).optional(),
   blkioReadBps: z.array(blkioThrottleSchema).max(64).optional(),
@@ -47,6 +48,15 @@ export const resourcesSchema = z.strictObject({
   hugetlb: z.record(z.string().regex(/^\d+[KMG]B$/), bytes).optional(),
 })
 export type Resources = z.infer<typeof resourcesSchema>
+
+type Removable<S extends z.ZodRawShape> = { [K in keyof S]: z.ZodNullable<S[K]> }
+
+/** Each limit as an update names it: absent stays, null is removed. */
+function removable<S extends z.ZodRawShape>(shape: S): Removable<S> {
+  return Object.fromEntries(Object.entries(shape).map(([name, schema]) => [name, z.nullable(schema)])) as Removable<S>
+}
+export const resourcesUpdateSchema = z.strictObject(removable(resourcesSchema.shape))
+export type ResourcesUpdate = z.infer<typeof resourcesUpdateSchema>
 
 export const ulimitSchema = z.object({
   name: z.enum([

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { type Context, ExitStatus, withAgent } from '../context.ts'
-import { parseResources, type ResourceFlags, resourceOptions } from '../flags/resources.ts'
+import { parseResourcesUpdate, type ResourceFlags, resourceOptions } from '../flags/resources.ts'
 import { parseInteger } from '../flags/size.ts'
 import { runSession, terminalSize } from '../terminal/session.ts'
 import { forEachName } from './each.ts'
@@ -70,7 +70,11 @@ function addUpdate(program: Command): void {
   command.action((names: string[], flags: ResourceFlags, self: Command) =>
     withAgent(self, ({ agent, projectId }) =>
       forEachName(names, async (container) => {
-        const { warnings } = await agent.call('container.update', { projectId, container, update: { resources: parseResources(flags) } })
+        const { warnings } = await agent.call('container.update', {
+          projectId,
+          container,
+          update: { resources: parseResourcesUpdate(flags) },
+        })
         for (const warning of warnings) console.error(`gantry: warning: ${warning}`)
       }),
     ),

@@ -1,4 +1,4 @@
-import type { Resources } from '@gantry/contracts'
+import type { Resources, ResourcesUpdate } from '@gantry/contracts'
 import { parseCpus, parseInteger, parseSize } from './size.ts'
 
 /** Limit flags, shared by `run` and `update`. */
@@ -59,7 +59,7 @@ export function parseResources(flags: ResourceFlags): Resources {
     memoryReservationBytes: size('--memory-reservation', flags.memoryReservation),
     memorySwappiness: integer('--memory-swappiness', flags.memorySwappiness),
     oomKillDisable: flags.oomKillDisable,
-    pidsLimit: pids !== undefined && pids < 0 ? undefined : pids,
+    pidsLimit: pids !== undefined && pids <= 0 ? -1 : pids,
     blkioWeight: integer('--blkio-weight', flags.blkioWeight),
     blkioReadBps: throttle('--device-read-bps', flags.deviceReadBps, parseSize),
     blkioWriteBps: throttle('--device-write-bps', flags.deviceWriteBps, parseSize),
@@ -67,6 +67,28 @@ export function parseResources(flags: ResourceFlags): Resources {
     blkioWriteIops: throttle('--device-write-iops', flags.deviceWriteIops, parseInteger),
   }
   return Object.fromEntries(Object.entries(resources).filter(([, value]) => value !== undefined))
+}
+
+/** As docker's update: -1 takes a limit away, `--cpus 0` and an empty list of cpus or nodes too. */
+export function parseResourcesUpdate(flags: ResourceFlags): ResourcesUpdate {
+  const given = { ...flags }
+  const removed: ResourcesUpdate = {}
+  const take = (flag: keyof ResourceFlags, none: readonly string[], ...fields: (keyof ResourcesUpdate)[]) => {
+    const value = given[flag]
+    if (typeof value !== 'string' || !none.includes(value)) return
+    delete given[flag]
+    for (const field of fields) removed[field] = null
+  }
+  take('cpus', ['0', '-1'], 'nanoCpus', 'cpuQuotaUs')
+  take('cpuQuota', ['0', '-1'], 'nanoCpus', 'cpuQuotaUs')
+  take('cpuShares', ['0'], 'cpuShares')
+  take('cpusetCpus', [''], 'cpusetCpus')
+  take('cpusetMems', [''], 'cpusetMems')
+  take('memory', ['-1', '0'], 'memoryBytes')
+  take('memoryReservation', ['-1', '0'], 'memoryReservationBytes')
+  take('memorySwappiness', ['-1'], 'memorySwappiness')
+  take('blkioWeight', ['0'], 'blkioWeight')
+  return { ...parseResources(given), ...removed }
 }
 
 function throttle(flag: string, text: string | undefined, rate: (flag: string, text: string) => number) {

@@ -1,4 +1,11 @@
-import { type OutputOf, containerNameSchema, containerUpdateSchema } from '@gantry/contracts'
+import {
+  type OutputOf,
+  type Resources,
+  type ResourcesUpdate,
+  containerNameSchema,
+  containerUpdateSchema,
+  resourcesSchema,
+} from '@gantry/contracts'
 import { deleteHoldings, deleteTerminalsOfContainer } from '@gantry/db'
 import { z } from 'zod'
 import { containerFields, projectFields } from '../lib/project-input.ts'
@@ -28,10 +35,15 @@ export const updateContainer = useCase({
   input: z.strictObject({ ...containerFields, update: containerUpdateSchema }),
   object,
   async run({ backend }, input): Promise<OutputOf<'container.update'>> {
-    await checkAgainstProject({ backend }, input.projectId, input.update.resources)
+    // What is removed is bounded by the project's own group all the same.
+    await checkAgainstProject({ backend }, input.projectId, givenLimits(input.update.resources))
     return backend.agent.call('container.update', input)
   },
 })
+
+function givenLimits(update: ResourcesUpdate): Resources {
+  return resourcesSchema.parse(Object.fromEntries(Object.entries(update).filter(([, value]) => value !== null)))
+}
 
 export const removeContainer = useCase({
   verb: 'container.remove',

@@ -23,7 +23,7 @@ export async function reconcileProjects(backend: Backend): Promise<void> {
       nanoCpus: resources.nanoCpus,
       memoryBytes: resources.memoryBytes,
       memorySwapBytes: resources.memorySwapBytes,
-      pids: resources.pidsLimit,
+      pids: resources.pidsLimit === -1 ? undefined : resources.pidsLimit,
     }
     await backend.db.transaction((tx) => insertProject(tx, { id, name: id, limits }))
     backend.log.info('adopted a project that was made past the panel', { projectId: id })

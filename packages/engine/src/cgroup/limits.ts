@@ -54,7 +54,7 @@ export function limitsOf(resources: Resources, level: Level): Limits {
     memoryReservationBytes: r.memoryReservationBytes || undefined,
     memorySwappiness: r.memorySwappiness,
     oomKillDisable: r.oomKillDisable ?? false,
-    pids: r.pidsLimit ?? (level === 'container' ? containerDefaults.pidsLimit : undefined),
+    pids: r.pidsLimit === -1 ? undefined : (r.pidsLimit ?? (level === 'container' ? containerDefaults.pidsLimit : undefined)),
     blkioWeight: r.blkioWeight,
     blkioWeightDevices: r.blkioWeightDevices ?? [],
     throttles: {

@@ -65,7 +65,7 @@ function belowUse(limitBytes: number, usageBytes: number): GantryError {
 
 function pidsWarning({ layout, facts, path, after }: UpdateRequest): string[] {
   const at = layout.where.pids
-  if (!at || !after.pidsLimit) return []
+  if (!at || !after.pidsLimit || after.pidsLimit < 0) return []
   const current = parseCount(facts.read(join(at.mount, path, 'pids.current')))
   return current > after.pidsLimit ? [`${current} processes run already: the limit of ${after.pidsLimit} stops only new ones`] : []
 }

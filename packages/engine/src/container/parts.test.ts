@@ -165,6 +165,14 @@ test('update replaces what is named, and the newer cpu limit wins', () => {
     cpuQuotaUs: undefined,
     cpuPeriodUs: undefined,
   })
+  expect(mergeResources({ nanoCpus: 1e9, memoryBytes: 1e8, memorySwapBytes: 2e8, pidsLimit: 5 }, { memoryBytes: null })).toEqual({
+    nanoCpus: 1e9,
+    pidsLimit: 5,
+  })
+  expect(mergeResources({ nanoCpus: 1e9, pidsLimit: 5, cpusetCpus: '0' }, { nanoCpus: null, pidsLimit: null, cpusetCpus: null })).toEqual({
+    pidsLimit: -1,
+  })
+  expect(mergeResources({ cpuQuotaUs: 2000, cpuPeriodUs: 1000 }, { cpuQuotaUs: null })).toEqual({})
   expect(() => mergeResources({ memorySwapBytes: 1e8 }, { memoryBytes: 2e8 })).toThrow('exceeds the limit on memory and swap')
 })
 

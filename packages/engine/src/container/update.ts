@@ -1,4 +1,4 @@
-import { type ContainerUpdate, GantryError, type Resources } from '@gantry/contracts'
+import { type ContainerUpdate, GantryError, type Resources, resourcesSchema, type ResourcesUpdate } from '@gantry/contracts'
 import type { Container } from './container.ts'
 import { type Parts, emit } from './parts.ts'
 
@@ -27,13 +27,21 @@ export async function updateContainer(parts: Parts, container: Container, update
   })
 }
 
-/** Named limits replace the old ones; the two ways to limit cpu time exclude each other, so the newer one wins. */
-export function mergeResources(before: Resources, change: Resources): Resources {
-  const merged: Resources = { ...before, ...change }
-  if (change.nanoCpus !== undefined) {
-    merged.cpuQuotaUs = undefined
-    merged.cpuPeriodUs = undefined
-  } else if (change.cpuQuotaUs !== undefined) merged.nanoCpus = undefined
+/**
+ * Named limits replace the old ones, null removes one; the two ways to limit cpu time exclude each other, so the newer one wins.
+ * Without a memory limit there is none on memory and swap. A container has its own default of processes, so "none" is kept as -1.
+ */
+export function mergeResources(before: Resources, change: ResourcesUpdate): Resources {
+  const merged: Resources = resourcesSchema.parse(
+    Object.fromEntries(Object.entries({ ...before, ...change }).filter(([, value]) => value !== null && value !== undefined)),
+  )
+  if (change.pidsLimit === null) merged.pidsLimit = -1
+  if (change.memoryBytes === null && !change.memorySwapBytes) delete merged.memorySwapBytes
+  if (typeof change.nanoCpus === 'number') {
+    delete merged.cpuQuotaUs
+    delete merged.cpuPeriodUs
+  } else if (typeof change.cpuQuotaUs === 'number') delete merged.nanoCpus
+  if (change.cpuQuotaUs === null) delete merged.cpuPeriodUs
   const { memoryBytes, memorySwapBytes } = merged
   if (memoryBytes !== undefined && memorySwapBytes !== undefined && memorySwapBytes !== -1 && memorySwapBytes < memoryBytes) {
     throw new GantryError('invalid_input', `memory limit ${memoryBytes} exceeds the limit on memory and swap ${memorySwapBytes}`, {
