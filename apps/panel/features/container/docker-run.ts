@@ -1,9 +1,8 @@
-import type { ContainerSpecInput } from '@gantry/contracts'
+import type { ContainerSpecInput, ResourcesUpdate } from '@gantry/contracts'
 import { quoteWord } from '../../lib/shell-words.ts'
 import { bytesText } from '../../lib/units.ts'
 
 type Flags = string[][]
-type Resources = NonNullable<ContainerSpecInput['resources']>
 
 /**
  * The words of the `run` command that makes the same container: flags first, then image and command.
@@ -71,23 +70,25 @@ function processFlags(spec: ContainerSpecInput): Flags {
   return flags
 }
 
-/** The flags of the limits alone; `docker update` takes the same ones. */
-export function resourceFlags(r: Resources): Flags {
+/** The flags of the limits alone; `docker update` takes the same ones, and a word of its own for a limit that is taken away. */
+export function resourceFlags(r: ResourcesUpdate): Flags {
   const flags: Flags = []
-  const add = (flag: string, value: string | number | undefined) => value !== undefined && flags.push([flag, `${value}`])
-  add('--cpus', r.nanoCpus === undefined ? undefined : r.nanoCpus / 1e9)
-  add('--cpu-shares', r.cpuShares)
+  const add = (flag: string, value: string | number | null | undefined, none = '-1') =>
+    value !== undefined && flags.push([flag, `${value ?? none}`])
+  const sized = (bytes: number | null | undefined) => (typeof bytes === 'number' && bytes >= 0 ? bytesText(bytes) : bytes)
+  add('--cpus', typeof r.nanoCpus === 'number' ? r.nanoCpus / 1e9 : r.nanoCpus, '0')
+  add('--cpu-shares', r.cpuShares, '0')
   add('--cpu-quota', r.cpuQuotaUs)
-  add('--cpu-period', r.cpuPeriodUs)
-  add('--cpuset-cpus', r.cpusetCpus)
-  add('--cpuset-mems', r.cpusetMems)
-  add('--memory', r.memoryBytes === undefined ? undefined : bytesText(r.memoryBytes))
-  add('--memory-swap', r.memorySwapBytes === undefined || r.memorySwapBytes < 0 ? r.memorySwapBytes : bytesText(r.memorySwapBytes))
-  add('--memory-reservation', r.memoryReservationBytes === undefined ? undefined : bytesText(r.memoryReservationBytes))
+  add('--cpu-period', r.cpuPeriodUs, '0')
+  add('--cpuset-cpus', r.cpusetCpus, '')
+  add('--cpuset-mems', r.cpusetMems, '')
+  add('--memory', sized(r.memoryBytes))
+  add('--memory-swap', sized(r.memorySwapBytes))
+  add('--memory-reservation', sized(r.memoryReservationBytes))
   add('--memory-swappiness', r.memorySwappiness)
   if (r.oomKillDisable) flags.push(['--oom-kill-disable'])
   add('--pids-limit', r.pidsLimit)
-  add('--blkio-weight', r.blkioWeight)
+  add('--blkio-weight', r.blkioWeight, '0')
   const throttles = [
     ['--device-read-bps', r.blkioReadBps],
     ['--device-write-bps', r.blkioWriteBps],
@@ -172,7 +173,7 @@ function securityFlags(spec: ContainerSpecInput): Flags {
 }
 
 /** The `docker update` that makes the same change. */
-export function updateText(update: { resources: Resources; restart?: { name: string } | undefined }, name: string): string {
+export function updateText(update: { resources: ResourcesUpdate; restart?: { name: string } | undefined }, name: string): string {
   const flags = [...resourceFlags(update.resources), ...(update.restart ? [['--restart', update.restart.name]] : [])]
   return ['docker update', ...flags.map((words) => words.map(quoteWord).join(' ')), quoteWord(name)].join(' ')
 }
