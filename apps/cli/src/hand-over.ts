@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createReadStream, existsSync } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
-import type { ByteChannel } from '@gantry/contracts'
+import { type ByteChannel, GantryError } from '@gantry/contracts'
 
 const nativeDir = process.env.GANTRY_NATIVE || fileURLToPath(new URL('../../../native/build', import.meta.url))
 
@@ -12,14 +13,13 @@ const nativeDir = process.env.GANTRY_NATIVE || fileURLToPath(new URL('../../../n
  */
 export async function handOver(fd: number, channel: ByteChannel): Promise<void> {
   const socket = await channel.bulk
+  if (!socket) throw new GantryError('internal', 'the request has no connection for its bytes')
   const program = `${nativeDir}/gantry-handover`
-  if (socket && existsSync(program)) {
+  if (existsSync(program)) {
     const child = spawn(program, [], { stdio: [fd, 'ignore', 'inherit', socket] })
     await once(child, 'exit')
     socket.destroy()
     return
   }
-  const source = createReadStream('', { fd, autoClose: false, highWaterMark: 1024 * 1024 })
-  for await (const chunk of source as AsyncIterable<Uint8Array>) await channel.write(chunk)
-  channel.end()
+  await pipeline(createReadStream('', { fd, autoClose: false, highWaterMark: 1024 * 1024 }), socket)
 }

@@ -123,7 +123,7 @@ function duplex<M extends DuplexMethod>(
   const id = connection.open(method, input, bulk ? { bulk } : {}, {
     onData: (payload) => void channel.incoming.push(payload, payload.length),
     onEnd: () => channel.incoming.end(),
-    onCredit: (bytes) => channel instanceof DuplexChannel && channel.window.grant(bytes),
+    onCredit: (bytes) => channel.window.grant(bytes),
     onTicket: (ticket) => channel instanceof BulkChannel && channel.ticket(ticket),
     onClose(outcome) {
       signal?.removeEventListener('abort', onAbort)

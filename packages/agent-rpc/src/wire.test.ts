@@ -264,18 +264,22 @@ test('bulk bytes come raw through a connection of their own that the agent has n
       if (!socket || socket.bytesRead > 64) throw new Error('read before its time')
       await channel.write(Buffer.from('go on'))
       let total = 0
+      for await (const bytes of channel.incoming) total += bytes.length
       for await (const chunk of socket as AsyncIterable<Buffer>) total += chunk.length
       channel.end()
       return { references: [String(total)], ids: [] }
     },
   })
   const { channel, result } = client.duplex('image.load', { projectId: 'p' }, { bulk: true })
-  for (let i = 0; i < 20; i++) await channel.write(Buffer.alloc(300_000, i))
+  const socket = await channel.bulk
+  for (let i = 0; i < 20; i++) socket?.write(Buffer.alloc(300_000, i))
+  socket?.end()
+  await channel.write(Buffer.from('beside'))
   channel.end()
   let said = ''
   for await (const bytes of channel.incoming) said += Buffer.from(bytes).toString()
   expect(said).toBe('go on')
-  expect(await result).toEqual({ references: ['6000000'], ids: [] })
+  expect(await result).toEqual({ references: ['6000006'], ids: [] })
   await expect.poll(() => server?.connections).toBe(1)
 })
 
@@ -290,7 +294,7 @@ test('a bulk request that is refused or cancelled leaves no connection; a made-u
   })
   const refused = client.duplex('image.load', { projectId: 'Bad Name' }, { bulk: true })
   await expect(refused.result).rejects.toMatchObject({ code: 'invalid_input' })
-  await expect(refused.channel.write(Buffer.from('x'))).rejects.toMatchObject({ code: 'invalid_input' })
+  await expect(refused.channel.bulk).rejects.toMatchObject({ code: 'invalid_input' })
   const abort = new AbortController()
   const cancelled = client.duplex('image.load', { projectId: 'p' }, { bulk: true, signal: abort.signal })
   await cancelled.channel.bulk

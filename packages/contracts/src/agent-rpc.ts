@@ -230,9 +230,17 @@ export const agentMethods = {
     progressSchema,
   ),
   'image.push': stream(z.strictObject({ ...project, reference: imageRefSchema, auth: registryAuthSchema.optional() }), progressSchema),
-  /** The client sends an OCI or docker archive (plain, gzip or zstd); JSON lines of `progressSchema` come back. */
+  /**
+   * The client sends an OCI or docker archive (plain, gzip or zstd) by the request's raw connection, or in frames when it has none;
+   * JSON lines of `loadLineSchema` come back. With `admission` (raw connection only) nothing is stored before the client has
+   * answered the line `admit` with any byte.
+   */
   'image.load': duplex(
-    z.strictObject({ ...project, limits: z.object({ maxBytes: z.number().int().positive() }).optional() }),
+    z.strictObject({
+      ...project,
+      limits: z.object({ maxBytes: z.number().int().positive() }).optional(),
+      admission: z.boolean().default(false),
+    }),
     z.object({ references: z.array(z.string()), ids: z.array(z.string()) }),
   ),
   /** An archive that is an OCI layout and docker's format at once comes back. */
@@ -288,8 +296,8 @@ export interface ByteChannel {
   /** Half-close: the peer's `incoming` ends, ours goes on. */
   end(): void
   /**
-   * Of a `bulk` request: the connection that carries the client's bytes in place of `incoming`. At the agent nothing has been read
-   * from it, so that its descriptor can be given to another program; at the client it may be given away before the first `write`.
+   * Of a `bulk` request: a connection for the client's bytes alone, raw. At the agent nothing has been read from it, so that its
+   * descriptor can be given to another program; so it can at the client, which otherwise writes to it and ends it.
    */
   readonly bulk?: Promise<Socket>
 }
@@ -302,7 +310,7 @@ export interface AgentClient {
   duplex<M extends DuplexMethod>(
     method: M,
     input: InputOf<M>,
-    /** `bulk`: what is written goes raw through a connection of its own. */
+    /** `bulk`: a raw connection for much data goes with it. */
     options?: { signal?: AbortSignal; bulk?: boolean },
   ): { channel: ByteChannel; result: Promise<OutputOf<M>> }
   close(): void

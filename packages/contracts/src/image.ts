@@ -82,6 +82,10 @@ export const progressSchema = z.object({
 })
 export type Progress = z.infer<typeof progressSchema>
 
+/** A line from `image.load`: progress, or the ids of all images that the archive holds, for the caller to admit. */
+export const loadLineSchema = z.union([z.object({ admit: z.array(digestSchema) }), progressSchema])
+export type LoadLine = z.infer<typeof loadLineSchema>
+
 export const registryAuthSchema = z.object({
   username: z.string(),
   password: z.string(),

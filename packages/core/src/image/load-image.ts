@@ -1,11 +1,11 @@
-import { type ByteChannel, type OutputOf, type Progress, progressSchema } from '@gantry/contracts'
-import { presentHoldings, reserveHoldings } from '@gantry/db'
+import { pipeline } from 'node:stream/promises'
+import { type ByteChannel, GantryError, type InputOf, type LoadLine, type OutputOf, type Progress, loadLineSchema } from '@gantry/contracts'
+import { knownKeys, presentHoldings, releaseHoldings, reserveHoldings } from '@gantry/db'
 import { z } from 'zod'
 import type { Backend, Caller } from '../backend.ts'
-import { send } from '../lib/byte-streams.ts'
 import { projectFields } from '../lib/project-input.ts'
 import { admit, lockForAdmission, measureDisk } from '../project/admit.ts'
-import { type UseCase, useCase } from '../use-case.ts'
+import { type AdmitScope, type UseCase, useCase } from '../use-case.ts'
 import { roomFor } from './room.ts'
 
 type Loaded = OutputOf<'image.load'>
@@ -18,8 +18,8 @@ export interface ArchiveUpload {
 }
 
 /**
- * Loads the images of an uploaded OCI or docker archive. An archive can hold several; room is reserved for one, and the others
- * count from when they are there.
+ * Loads the images of an uploaded OCI or docker archive. Room for one is reserved before it is received; when the agent has
+ * counted them, and before any of them can be seen, for exactly those that the project does not have.
  */
 export function loadImage(upload: ArchiveUpload): UseCase<z.ZodObject<typeof projectFields, z.core.$strict>, Loaded> {
   return useCase({
@@ -36,11 +36,24 @@ export function loadImage(upload: ArchiveUpload): UseCase<z.ZodObject<typeof pro
       return roomFor(admission.limits, diskBytes)
     },
     async run(scope, { projectId }, limits): Promise<Loaded> {
-      const loaded = await transmit(scope.backend, { projectId, limits }, upload)
+      const admitAll = (ids: string[]) => reserveImages(scope, projectId, ids)
+      const loaded = await transmit(scope.backend, { projectId, limits, admission: true }, { ...upload, admitAll })
       scope.object = `image ${loaded.references.join(', ') || loaded.ids.join(', ')}`
       await scope.commit((tx) => presentHoldings(tx, { projectId, kind: 'image', keys: loaded.ids, createdById: scope.user.id }))
       return loaded
     },
+  })
+}
+
+/** In place of what the operation has reserved so far. */
+function reserveImages({ backend, operationId, user }: AdmitScope, projectId: string, ids: string[]): Promise<void> {
+  return backend.db.transaction(async (tx) => {
+    await releaseHoldings(tx, operationId)
+    const admission = await lockForAdmission(tx, projectId)
+    const known = await knownKeys(tx, projectId, 'image', ids)
+    const keys = ids.filter((id) => !known.has(id))
+    admit(admission, { images: keys.length })
+    await reserveHoldings(tx, { projectId, operationId, createdById: user.id, kind: 'image', keys })
   })
 }
 
@@ -51,30 +64,44 @@ export function uploadImage(backend: Backend, caller: Caller, projectId: string,
 
 async function transmit(
   { agent }: Backend,
-  input: { projectId: string; limits: { maxBytes: number } | undefined },
-  { archive, onProgress, signal }: ArchiveUpload,
+  input: InputOf<'image.load'>,
+  { archive, onProgress, admitAll, signal }: ArchiveUpload & { admitAll: (ids: string[]) => Promise<void> },
 ): Promise<Loaded> {
-  const { channel, result } = agent.duplex('image.load', input, { signal, bulk: true })
+  const refused = new AbortController()
+  const { channel, result } = agent.duplex('image.load', input, { signal: AbortSignal.any([signal, refused.signal]), bulk: true })
   const sent = send(channel, archive)
-  const told = readProgress(channel, onProgress)
+  const told = readLines(channel, async (line) => {
+    if (!('admit' in line)) return onProgress(line)
+    await admitAll(line.admit)
+    await channel.write(Buffer.from('.'))
+  })
+  // The agent waits for leave that never comes.
+  told.catch(() => refused.abort())
   try {
     // The agent's verdict comes first: it may refuse before everything is sent.
-    const loaded = await result
+    const loaded = await result.catch(async (error) => {
+      if (refused.signal.aborted) await told
+      throw error
+    })
     await told
     return loaded
   } finally {
     sent.catch(() => undefined)
-    told.catch(() => undefined)
   }
 }
 
-/** Progress comes as JSON lines. */
-async function readProgress(channel: ByteChannel, onProgress: (line: Progress) => void): Promise<void> {
+async function send(channel: ByteChannel, archive: AsyncIterable<Uint8Array>): Promise<void> {
+  const socket = await channel.bulk
+  if (!socket) throw new GantryError('internal', 'the request has no connection for its bytes')
+  await pipeline(archive, socket)
+}
+
+async function readLines(channel: ByteChannel, onLine: (line: LoadLine) => unknown): Promise<void> {
   const decoder = new TextDecoder()
   let rest = ''
   for await (const bytes of channel.incoming) {
     const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n')
     rest = lines.pop() ?? ''
-    for (const line of lines) if (line) onProgress(progressSchema.parse(JSON.parse(line)))
+    for (const line of lines) if (line) await onLine(loadLineSchema.parse(JSON.parse(line)))
   }
 }

@@ -22,6 +22,11 @@ interface Made {
 }
 type Handler = (input: never) => unknown
 
+type DuplexAnswer<M extends DuplexMethod> = (
+  input: InputOf<M>,
+  signal: AbortSignal,
+) => { channel: ByteChannel; result: Promise<OutputOf<M>> }
+
 /** An agent that keeps what it was asked to make, and every question, in memory. Nothing runs. */
 export class RecordingAgent implements AgentClient {
   readonly calls: { method: string; input: unknown }[] = []
@@ -34,7 +39,7 @@ export class RecordingAgent implements AgentClient {
   /** Answers for methods that this class does not know. */
   answers: Partial<{ [M in CallMethod]: (input: InputOf<M>) => OutputOf<M> }> = {}
   streams: Partial<{ [M in StreamMethod]: (input: InputOf<M>, signal: AbortSignal) => AsyncIterable<OutputOf<M>> }> = {}
-  duplexes: Partial<{ [M in DuplexMethod]: (input: InputOf<M>) => { channel: ByteChannel; result: Promise<OutputOf<M>> } }> = {}
+  duplexes: Partial<{ [M in DuplexMethod]: DuplexAnswer<M> }> = {}
   #down = false
 
   /** While down, every call fails as it does without an agent behind the socket. */
@@ -67,10 +72,14 @@ export class RecordingAgent implements AgentClient {
     return answer(input, signal)
   }
 
-  duplex<M extends DuplexMethod>(method: M, input: InputOf<M>): { channel: ByteChannel; result: Promise<OutputOf<M>> } {
-    const answer = this.duplexes[method] as ((input: InputOf<M>) => { channel: ByteChannel; result: Promise<OutputOf<M>> }) | undefined
+  duplex<M extends DuplexMethod>(
+    method: M,
+    input: InputOf<M>,
+    { signal = new AbortController().signal }: { signal?: AbortSignal } = {},
+  ): ReturnType<DuplexAnswer<M>> {
+    const answer = this.duplexes[method] as DuplexAnswer<M> | undefined
     if (!answer) throw new GantryError('unsupported', `${method} has no answer here`)
-    return answer(input)
+    return answer(input, signal)
   }
 
   close(): void {

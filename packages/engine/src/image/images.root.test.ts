@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { type Socket, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -115,7 +116,7 @@ describe('load', () => {
 
   test('tells its progress', async () => {
     const channel = testChannel(await ociArchive(imageOf([await layerWith('a')]), 'told:1'))
-    await host.images.handlers['image.load']({ projectId: 'default' }, channel, signal)
+    await host.images.handlers['image.load']({ projectId: 'default', admission: false }, channel, signal)
     const lines = Buffer.concat(channel.received)
       .toString()
       .trim()
@@ -123,6 +124,21 @@ describe('load', () => {
       .map((line) => JSON.parse(line) as { status: string; message?: string })
     expect(lines.map((line) => line.status)).toEqual(['extracting', 'complete', 'loaded'])
     expect(lines.at(-1)?.message).toBe('told:1')
+  })
+
+  test('asks for leave with the number of its images before any can be seen', async () => {
+    const images = [imageOf([await layerWith('one')], { plain: true }), imageOf([await layerWith('two')], { plain: true })]
+    const archive = await ociArchive(images[0] as (typeof images)[0], 'asked:1')
+    const outcome = await withBulk(host, archive, async (ids) => {
+      expect(ids).toEqual([images[0]?.id])
+      expect((await list('default')).map(({ id }) => id)).not.toContain(images[0]?.id)
+      return true
+    })
+    expect(outcome).toEqual({ references: ['asked:1'], ids: [images[0]?.id] })
+    const refused = withBulk(host, await ociArchive(images[1] as (typeof images)[0], 'refused:1'), async () => false)
+    await expect(refused).rejects.toMatchObject({ code: 'cancelled' })
+    expect((await list('default')).map(({ id }) => id)).not.toContain(images[1]?.id)
+    expect(content().unfinished).toEqual([])
   })
 
   test('the same layer twice in one image', async () => {
@@ -383,3 +399,29 @@ describe('after a crash', () => {
     expect((await next.images.resolve('p', 'busybox')).layers).toHaveLength(1)
   })
 })
+
+/** Loads as the agent's socket does it: the archive through a raw connection, the answer to `admit` beside it. */
+async function withBulk(target: TestHost, archive: Uint8Array, admit: (ids: string[]) => Promise<boolean>) {
+  const path = join(target.config.dataDir, 'bulk.sock')
+  const server = createServer({ pauseOnConnect: true })
+  await new Promise<void>((resolve) => server.listen(path, resolve))
+  const bulk = new Promise<Socket>((resolve) => server.once('connection', resolve))
+  connect(path).end(archive)
+  let tell: (ids: string[]) => void = () => undefined
+  const asked = new Promise<string[]>((resolve) => {
+    tell = resolve
+  })
+  async function* leave() {
+    if (await admit(await asked)) yield Buffer.from('.')
+  }
+  const write = async (bytes: Uint8Array) => {
+    const line = JSON.parse(Buffer.from(bytes).toString()) as { admit?: string[] }
+    if (line.admit) tell(line.admit)
+  }
+  try {
+    const channel = { incoming: leave(), write, end: () => undefined, bulk }
+    return await target.images.handlers['image.load']({ projectId: 'default', admission: true }, channel, signal)
+  } finally {
+    server.close()
+  }
+}

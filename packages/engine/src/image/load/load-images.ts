@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import type { ByteChannel, OutputOf, Progress } from '@gantry/contracts'
+import type { ByteChannel, LoadLine, OutputOf } from '@gantry/contracts'
 import { GantryError } from '@gantry/contracts'
 import type { UnpackLimits } from '../../kernel/unpack.ts'
 import { type ImageContext, limitsFor } from '../context.ts'
-import { parseManifest } from '../manifest.ts'
+import { digestOf, parseManifest } from '../manifest.ts'
 import { familiar } from '../reference.ts'
 import { storeImage } from '../store-image.ts'
 import { sweep } from '../sweep.ts'
@@ -13,6 +13,8 @@ import { findImages, type ArchivedImage } from './find-images.ts'
 export interface LoadRequest {
   readonly projectId: string
   readonly limits?: { maxBytes: number } | undefined
+  /** Asks before anything becomes visible. */
+  readonly admission: boolean
   readonly channel: ByteChannel
   readonly signal: AbortSignal
 }
@@ -30,6 +32,7 @@ export async function loadImages(context: ImageContext, request: LoadRequest): P
       const files = await receive(context, { folder, limits, lines, request })
       const images = await findImages(files)
       for (const image of images) lease.add(...image.digests)
+      if (request.admission) await admission(request, images, lines)
       const ids: string[] = []
       for (const image of images) ids.push(await store(context, { image, files, limits, lines, request }))
       const references = images.flatMap((image) => image.references.map(familiar))
@@ -45,6 +48,15 @@ export async function loadImages(context: ImageContext, request: LoadRequest): P
     lease.release()
     request.channel.end()
   }
+}
+
+/** Tells the ids of the archive's images and waits for leave; a caller that does not give it cancels or hangs up. */
+async function admission({ channel, signal }: LoadRequest, images: readonly ArchivedImage[], lines: ProgressLines): Promise<void> {
+  if (!channel.bulk)
+    throw new GantryError('invalid_input', 'an archive that comes in frames leaves no room for an answer', { field: 'admission' })
+  lines.send({ admit: [...new Set(images.map((image) => digestOf(image.config)))] })
+  for await (const _ of channel.incoming) return
+  throw new GantryError('cancelled', 'loading was given up', {}, { cause: signal.reason })
 }
 
 interface Loading {
@@ -108,8 +120,8 @@ class ProgressLines {
     this.#channel = channel
   }
 
-  send(progress: Progress): void {
-    if (this.#waiting > 64 && progress.status !== 'loaded') return
+  send(progress: LoadLine): void {
+    if (this.#waiting > 64 && 'status' in progress && progress.status !== 'loaded') return
     this.#waiting++
     const bytes = Buffer.from(`${JSON.stringify(progress)}\n`)
     this.#writing = this.#writing
