@@ -5,6 +5,10 @@
  *   net.veth WHERE PEER HOST BRIDGE MTU MAC LABEL
  *                                           make a pair: HOST on the host as a port of BRIDGE (`-`: none), down, labelled;
  *                                           PEER with MAC inside WHERE, down
+ *   net.macvlan WHERE NAME PARENT KIND MODE MAC|- MTU
+ *                                           make a link of KIND macvlan (bridge, private, vepa, passthru) or ipvlan (l2, l3, l3s)
+ *                                           on the host's PARENT, inside WHERE, down; MTU 0: the parent's
+ *   net.dummy NAME MTU                      make a link on the host that leads nowhere, down; fine when it is there already
  *   net.set WHERE NAME KEY VALUE [KEY VALUE]...
  *                                           keys: up 0|1, mtu BYTES, master NAME|-, mac MAC, name NAME, label TEXT,
  *                                           isolated 0|1, learning 0|1, hairpin 0|1 (the last three: bridge ports)
@@ -41,6 +45,8 @@
 const struct op net_ops[] = {
 	{"net.bridge", 3, net_bridge},
 	{"net.veth", 7, net_veth},
+	{"net.macvlan", 7, net_macvlan},
+	{"net.dummy", 2, net_dummy},
 	{"net.set", 4, net_set},
 	{"net.delete", 2, net_delete},
 	{"net.delete?", 2, net_delete_if_there},

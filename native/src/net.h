@@ -31,6 +31,8 @@ struct nl_message *net_message(void);
 /* net_link.c */
 int net_bridge(struct op_ctx *ctx, char **args, int n);
 int net_veth(struct op_ctx *ctx, char **args, int n);
+int net_macvlan(struct op_ctx *ctx, char **args, int n);
+int net_dummy(struct op_ctx *ctx, char **args, int n);
 int net_set(struct op_ctx *ctx, char **args, int n);
 int net_delete(struct op_ctx *ctx, char **args, int n);
 int net_delete_if_there(struct op_ctx *ctx, char **args, int n);

@@ -121,6 +121,100 @@ int net_veth(struct op_ctx *ctx, char **args, int n)
 	return 0;
 }
 
+static int macvlan_mode(struct op_ctx *ctx, const char *name)
+{
+	static const struct {
+		const char *name;
+		int mode;
+	} modes[] = {
+		{"private", MACVLAN_MODE_PRIVATE},
+		{"vepa", MACVLAN_MODE_VEPA},
+		{"bridge", MACVLAN_MODE_BRIDGE},
+		{"passthru", MACVLAN_MODE_PASSTHRU},
+		{"l2", IPVLAN_MODE_L2},
+		{"l3", IPVLAN_MODE_L3},
+		{"l3s", IPVLAN_MODE_L3S},
+	};
+	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+		if (strcmp(modes[i].name, name) == 0)
+			return modes[i].mode;
+	return op_fail(ctx, EINVAL, "mode %s", name);
+}
+
+static void put_macvlan(struct nl_message *message, const char *kind, int mode)
+{
+	const size_t info = nl_nest(message, IFLA_LINKINFO);
+	nl_put_text(message, IFLA_INFO_KIND, kind);
+	const size_t data = nl_nest(message, IFLA_INFO_DATA);
+	if (strcmp(kind, "macvlan") == 0) {
+		nl_put_u32(message, IFLA_MACVLAN_MODE, (uint32_t)mode);
+	} else {
+		const uint16_t short_mode = (uint16_t)mode;
+		nl_put(message, IFLA_IPVLAN_MODE, &short_mode, sizeof short_mode);
+	}
+	nl_nest_end(message, data);
+	nl_nest_end(message, info);
+}
+
+/* net.macvlan WHERE NAME PARENT KIND MODE MAC|- MTU */
+int net_macvlan(struct op_ctx *ctx, char **args, int n)
+{
+	(void)n;
+	unsigned char mac[6];
+	long long mtu;
+	const bool has_mac = strcmp(args[5], "-") != 0;
+	const int mode = macvlan_mode(ctx, args[4]);
+	if (mode < 0 || !valid_name(ctx, args[1]) || (has_mac && !parse_mac(ctx, args[5], mac)) ||
+		!op_number(ctx, "mtu", args[6], 0, 65535, &mtu))
+		return -1;
+	fd_auto int inside = op_netns(ctx, args[0]);
+	if (inside < 0)
+		return -1;
+	fd_auto int fd = net_socket(ctx, "host", NETLINK_ROUTE);
+	if (fd < 0)
+		return -1;
+	const unsigned parent = net_index(ctx, fd, args[2]);
+	if (!parent)
+		return op_fail(ctx, ENODEV, "find parent link %s", args[2]);
+	struct nl_message *message = net_message();
+	(void)nl_begin(message, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sizeof(struct ifinfomsg));
+	nl_put_text(message, IFLA_IFNAME, args[1]);
+	nl_put_u32(message, IFLA_LINK, parent);
+	nl_put_u32(message, IFLA_NET_NS_FD, (uint32_t)inside);
+	if (has_mac)
+		nl_put(message, IFLA_ADDRESS, mac, sizeof mac);
+	if (mtu)
+		nl_put_u32(message, IFLA_MTU, (uint32_t)mtu);
+	put_macvlan(message, args[3], mode);
+	struct nl_error error;
+	if (nl_talk(fd, message, 1, &error) < 0)
+		return net_refused(ctx, &error, "make link on", args[2]);
+	return 0;
+}
+
+/* net.dummy NAME MTU */
+int net_dummy(struct op_ctx *ctx, char **args, int n)
+{
+	(void)n;
+	long long mtu;
+	if (!valid_name(ctx, args[0]) || !op_number(ctx, "mtu", args[1], 68, 65535, &mtu))
+		return -1;
+	fd_auto int fd = net_socket(ctx, "host", NETLINK_ROUTE);
+	if (fd < 0)
+		return -1;
+	struct nl_message *message = net_message();
+	(void)nl_begin(message, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sizeof(struct ifinfomsg));
+	nl_put_text(message, IFLA_IFNAME, args[0]);
+	nl_put_u32(message, IFLA_MTU, (uint32_t)mtu);
+	const size_t info = nl_nest(message, IFLA_LINKINFO);
+	nl_put_text(message, IFLA_INFO_KIND, "dummy");
+	nl_nest_end(message, info);
+	struct nl_error error;
+	if (nl_talk(fd, message, 1, &error) < 0 && error.number != EEXIST)
+		return net_refused(ctx, &error, "make dummy link", args[0]);
+	return 0;
+}
+
 /* What net.set collects before it can build the message: bridge port settings need a nest of their own. */
 struct link_settings {
 	bool port;

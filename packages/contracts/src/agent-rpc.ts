@@ -261,7 +261,16 @@ export const agentMethods = {
   'network.remove': call(z.strictObject({ ...project, network: networkRefSchema }), none),
   'network.connect': call(z.strictObject({ ...container, endpoint: endpointSpecSchema }), none),
   'network.disconnect': call(z.strictObject({ ...container, network: networkRefSchema, force: z.boolean().default(false) }), none),
-  'network.prune': call(z.strictObject({ ...project, ...filters }), z.object({ removed: z.array(z.string()) })),
+  'network.prune': call(
+    z.strictObject({
+      ...project,
+      ...filters,
+      notLabels: z.array(z.string()).optional(),
+      /** RFC 3339 */
+      createdBefore: z.string().optional(),
+    }),
+    z.object({ removed: z.array(z.string()) }),
+  ),
 
   'volume.create': call(z.strictObject({ ...project, spec: volumeSpecSchema }), volumeInspectSchema),
   'volume.list': call(

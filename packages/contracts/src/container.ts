@@ -1,6 +1,14 @@
 import { z } from 'zod'
 import { absolutePathSchema, mountSchema } from './mount.ts'
-import { containerIdSchema, containerNameSchema, imageRefSchema, networkNameSchema, projectIdSchema, signalSchema } from './names.ts'
+import {
+  containerIdSchema,
+  containerNameSchema,
+  containerRefSchema,
+  imageRefSchema,
+  networkNameSchema,
+  projectIdSchema,
+  signalSchema,
+} from './names.ts'
 import { deviceRuleSchema, resourcesSchema, resourcesUpdateSchema, ulimitSchema } from './resources.ts'
 
 export const containerStatuses = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'] as const
@@ -30,13 +38,17 @@ export function can(verb: ContainerVerb, status: ContainerStatus): boolean {
 }
 
 const port = z.number().int().min(1).max(65535)
+export const portProtocols = ['tcp', 'udp', 'sctp'] as const
+export type PortProtocol = (typeof portProtocols)[number]
 export const portSchema = z.strictObject({
   containerPort: port,
-  protocol: z.enum(['tcp', 'udp']).default('tcp'),
+  protocol: z.enum(portProtocols).default('tcp'),
   /** Absent: all host addresses, IPv4 and IPv6. */
   hostAddress: z.union([z.ipv4(), z.ipv6()]).optional(),
   /** Absent: a free port is picked. */
   hostPort: port.optional(),
+  /** The first free port from `hostPort` to this one is taken. */
+  hostPortEnd: port.optional(),
 })
 export type PortSpec = z.infer<typeof portSchema>
 
@@ -52,6 +64,20 @@ export const endpointSpecSchema = z.strictObject({
     .string()
     .regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i, 'must be a MAC address')
     .optional(),
+  /** Further addresses of the interface, from 169.254.0.0/16 or fe80::/10. */
+  linkLocalAddresses: z
+    .array(z.union([z.ipv4(), z.ipv6()]))
+    .max(16)
+    .optional(),
+  /** Other containers under names of one's own: in DNS, and on the project's default network in /etc/hosts as well. */
+  links: z
+    .array(z.strictObject({ container: containerRefSchema, alias: z.string().regex(/^[a-zA-Z0-9]([a-zA-Z0-9_.-]{0,62})$/) }))
+    .max(64)
+    .optional(),
+  /** The endpoint with the highest one has the default routes; among equals the first network by name. */
+  priority: z.number().int().min(-1_000_000).max(1_000_000).optional(),
+  /** `com.docker.network.endpoint.ifname` names the interface, `…endpoint.sysctls` sets its settings; others mean nothing. */
+  driverOptions: z.record(z.string().min(1).max(256), z.string().max(4096)).optional(),
 })
 export type EndpointSpec = z.infer<typeof endpointSpecSchema>
 
@@ -169,7 +195,7 @@ export const containerSpecSchema = z.strictObject({
   ports: z.array(portSchema).max(1024).default([]),
   /** Ports the container listens on, e.g. `80/tcp`; documentation and `-P` only. */
   exposedPorts: z
-    .array(z.string().regex(/^\d{1,5}\/(tcp|udp)$/))
+    .array(z.string().regex(/^\d{1,5}\/(tcp|udp|sctp)$/))
     .max(1024)
     .default([]),
   publishAll: z.boolean().default(false),
@@ -263,7 +289,7 @@ export type ContainerState = z.infer<typeof containerStateSchema>
 
 export const publishedPortSchema = z.object({
   containerPort: z.number().int(),
-  protocol: z.enum(['tcp', 'udp']),
+  protocol: z.enum(portProtocols),
   hostAddress: z.string(),
   hostPort: z.number().int(),
 })
@@ -280,6 +306,11 @@ export const endpointSchema = z.object({
   ipv6Address: z.string(),
   ipv6PrefixLength: z.number().int(),
   ipv6Gateway: z.string(),
+  /** As asked for; absent: none. */
+  linkLocalAddresses: z.array(z.string()).optional(),
+  links: z.array(z.object({ container: z.string(), alias: z.string() })).optional(),
+  priority: z.number().int().optional(),
+  driverOptions: z.record(z.string(), z.string()).optional(),
 })
 export type Endpoint = z.infer<typeof endpointSchema>
 

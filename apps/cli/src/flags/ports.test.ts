@@ -19,11 +19,15 @@ describe('-p', () => {
       [7002, 82],
     ])
   })
+  it('takes any of a range for one container port', () => {
+    expect(parsePublish('7000-7002:80/sctp')).toEqual([{ containerPort: 80, protocol: 'sctp', hostPort: 7000, hostPortEnd: 7002 }])
+  })
   it.each([
-    ['7000-7001:80', '2 host ports cannot serve 1 container ports'],
+    ['7000-7001:80-82', '2 host ports cannot serve 3 container ports'],
+    ['7001-7000:80', 'runs backwards'],
     ['80:90-80', 'runs backwards'],
     ['web:80', 'is not'],
-    ['80:80/sctp', 'is not'],
+    ['80:80/icmp', 'is not'],
   ])('refuses %s', (text, why) => {
     expect(() => parsePublish(text)).toThrow(why)
   })

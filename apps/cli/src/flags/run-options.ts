@@ -2,12 +2,13 @@ import { readFileSync } from 'node:fs'
 import { type ContainerSpec, type ContainerSpecInput, containerSpecSchema, GantryError, invalidInput, type Ulimit } from '@gantry/contracts'
 import { type Command, Option } from 'commander'
 import { parseMount, parseTmpfs, parseVolume } from './mounts.ts'
+import { type NetworkFlags, parseNetworks } from './networks.ts'
 import { parsePublish } from './ports.ts'
 import { parseResources, type ResourceFlags, resourceOptions } from './resources.ts'
 import { parseDurationMs, parseInteger, parseSize } from './size.ts'
 
 /** Flags of `run`, `create` and `plan` as commander delivers them. */
-export interface RunFlags extends ResourceFlags {
+export interface RunFlags extends ResourceFlags, NetworkFlags {
   name?: string
   detach?: boolean
   interactive?: boolean
@@ -23,11 +24,6 @@ export interface RunFlags extends ResourceFlags {
   publish: string[]
   publishAll?: boolean
   expose: string[]
-  network: string[]
-  networkAlias: string[]
-  ip?: string
-  ip6?: string
-  macAddress?: string
   dns: string[]
   dnsSearch: string[]
   dnsOption: string[]
@@ -79,8 +75,10 @@ const repeatable: readonly (readonly [string, string])[] = [
   ['--tmpfs <path[:options]>', 'tmpfs at this path'],
   ['-p, --publish <[address:]host:container[/protocol]>', 'publish a port'],
   ['--expose <port[/protocol]>', 'document a port'],
-  ['--network <name>', 'network, or bridge, none, host, container:NAME'],
+  ['--network <name>', 'network (name=…,alias=…,ip=…,gw-priority=…,driver-opt=…), or bridge, none, host, container:NAME'],
   ['--network-alias <name>', 'further name on the networks'],
+  ['--link <container[:alias]>', 'name of its own for another container'],
+  ['--link-local-ip <address>', 'further link-local address'],
   ['--dns <address>', 'name server'],
   ['--dns-search <domain>', 'search domain'],
   ['--dns-option <option>', 'resolver option'],
@@ -207,18 +205,8 @@ function parseEnv(flags: RunFlags, env: Record<string, string | undefined>): str
 }
 
 function network(flags: RunFlags): Partial<ContainerSpecInput> {
-  const modes = flags.network.filter((name) => ['host', 'none'].includes(name) || name.startsWith('container:'))
-  if (modes.length > 0 && flags.network.length > 1) {
-    throw new GantryError('invalid_input', `--network ${modes[0]} cannot be combined with other networks`, { field: '--network' })
-  }
-  const names = modes.length > 0 ? [] : flags.network.filter((name) => !['bridge', 'default'].includes(name))
   return {
-    networkMode: modes[0] ?? 'bridge',
-    endpoints: names.map((name, index) => ({
-      network: name,
-      aliases: flags.networkAlias,
-      ...(index === 0 && { ipv4Address: flags.ip, ipv6Address: flags.ip6, macAddress: flags.macAddress }),
-    })),
+    ...parseNetworks(flags),
     ports: flags.publish.flatMap(parsePublish),
     publishAll: flags.publishAll ?? false,
     exposedPorts: flags.expose.map((text) => (text.includes('/') ? text : `${text}/tcp`)),

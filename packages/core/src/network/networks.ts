@@ -1,7 +1,9 @@
-import { type NetworkInspect, endpointSpecSchema, networkRefSchema, networkSpecSchema } from '@gantry/contracts'
+import { GantryError, type NetworkInspect, endpointSpecSchema, networkRefSchema, networkSpecSchema } from '@gantry/contracts'
 import { z } from 'zod'
 import { visibleProjects } from '../access.ts'
+import { hostPolicy } from '../host/host-policy.ts'
 import { containerFields, projectFields, someProjectFields } from '../lib/project-input.ts'
+import { enginePolicy } from '../policy/engine-policy.ts'
 import { useCase } from '../use-case.ts'
 
 const networkFields = { ...projectFields, network: networkRefSchema }
@@ -34,7 +36,32 @@ export const createNetwork = useCase({
   effect: 'agent',
   input: z.strictObject({ ...projectFields, spec: networkSpecSchema }),
   object: ({ spec }) => `network ${spec.name}`,
-  run: ({ backend }, input): Promise<NetworkInspect> => backend.agent.call('network.create', input),
+  async run({ backend, user, role }, input): Promise<NetworkInspect> {
+    const { parent } = input.spec.options
+    const policy = enginePolicy({ hostAdmin: user.hostAdmin, role }, await hostPolicy(backend.db.read))
+    // Behind the firewall of our bridges, such containers would be machines on the host's own network.
+    if (input.spec.driver !== 'bridge' && parent && !policy.hostAccess)
+      throw new GantryError('forbidden', `networks on link ${parent} of the host are not allowed here`, {
+        field: 'spec.options.parent',
+        value: parent,
+        remedy: 'leave the parent out',
+      })
+    return backend.agent.call('network.create', input)
+  },
+})
+
+export const pruneNetworks = useCase({
+  verb: 'network.prune',
+  permission: 'network.change',
+  effect: 'agent',
+  input: z.strictObject({
+    ...projectFields,
+    labels: z.array(z.string()).optional(),
+    notLabels: z.array(z.string()).optional(),
+    createdBefore: z.iso.datetime({ offset: true }).optional(),
+  }),
+  object: () => 'unused networks',
+  run: ({ backend }, input): Promise<{ removed: string[] }> => backend.agent.call('network.prune', input),
 })
 
 export const removeNetwork = useCase({
@@ -55,7 +82,11 @@ export const connectNetwork = useCase({
   effect: 'agent',
   input: z.strictObject({ ...containerFields, endpoint: endpointSpecSchema }),
   object: ({ container, endpoint }) => `container ${container} to network ${endpoint.network}`,
-  async run({ backend }, input): Promise<{ container: string; network: string }> {
+  async run({ backend, user, role }, input): Promise<{ container: string; network: string }> {
+    const policy = enginePolicy({ hostAdmin: user.hostAdmin, role }, await hostPolicy(backend.db.read))
+    const sysctls = 'com.docker.network.endpoint.sysctls'
+    if (input.endpoint.driverOptions?.[sysctls] && !policy.hostAccess)
+      throw new GantryError('forbidden', 'settings of interfaces are not allowed here', { field: 'endpoint.driverOptions', value: sysctls })
     await backend.agent.call('network.connect', input)
     return { container: input.container, network: input.endpoint.network }
   },

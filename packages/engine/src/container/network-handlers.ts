@@ -1,4 +1,6 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import { type AgentHandlers, type EndpointSpec, GantryError } from '@gantry/contracts'
+import { changedHosts } from '../network/container-files.ts'
 import { defaultNetworkName } from '../network/network-record.ts'
 import type { Container } from './container.ts'
 import type { Parts } from './parts.ts'
@@ -27,13 +29,8 @@ export function networkHandlers(parts: Parts): NetworkHandlers {
       await disconnect(parts, parts.store.find(input.projectId, input.container), input.network, input.force)
       return {}
     },
-    // A network that a stopped container will need at its next start is in use.
-    'network.prune': (input) => network.prune(input.projectId, { labels: input.labels, keep: usedNames(parts, input.projectId) }),
+    'network.prune': ({ projectId, ...filter }) => network.prune(projectId, filter),
   }
-}
-
-function usedNames(parts: Parts, projectId: string): Set<string> {
-  return new Set(parts.store.list(projectId).flatMap((container) => endpointsOf(container).map((endpoint) => endpoint.network)))
 }
 
 /** No networks named means the project's default one. */
@@ -51,7 +48,9 @@ async function connect(parts: Parts, container: Container, endpoint: EndpointSpe
       throw new GantryError('wrong_state', `container ${name} uses network mode ${networkMode} and cannot be connected to networks`)
     }
     const pid = container.started?.pid
+    const before = addressesOf(parts, id)
     await parts.network.connect({ projectId, containerId: id, containerName: name, hostname: record.spec.hostname, endpoint, pid })
+    tellHosts(parts, container, before)
     await keepEndpoints(parts, container, [...endpointsOf(container).filter((other) => other.network !== endpoint.network), endpoint])
   })
 }
@@ -63,13 +62,31 @@ async function disconnect(parts: Parts, container: Container, network: string, f
     if (!force && !endpointsOf(container).some((endpoint) => endpoint.network === spec.name)) {
       throw new GantryError('not_found', `container ${container.name} is not connected to network ${spec.name}`)
     }
+    const before = addressesOf(parts, id)
     await parts.network.disconnect({ projectId, containerId: id, network, running: container.started !== undefined, force })
+    tellHosts(parts, container, before)
     await keepEndpoints(
       parts,
       container,
       endpointsOf(container).filter((endpoint) => endpoint.network !== spec.name),
     )
   })
+}
+
+function addressesOf(parts: Parts, containerId: string): string[] {
+  return parts.network.endpoints(containerId).flatMap(({ ipv4Address, ipv6Address }) => [ipv4Address, ipv6Address].filter(Boolean))
+}
+
+/** Brings /etc/hosts of a running container in line: written in place, as the file itself is what the container has mounted. */
+function tellHosts(parts: Parts, container: Container, before: readonly string[]): void {
+  if (!container.started) return
+  const path = `${parts.store.folder(container.id)}/hosts`
+  const now = addressesOf(parts, container.id)
+  const { hostname = container.id.slice(0, 12), domainname } = container.record.spec
+  const came = now.filter((address) => !before.includes(address))
+  const went = before.filter((address) => !now.includes(address))
+  const names = domainname ? `${hostname}.${domainname} ${hostname}` : hostname
+  writeFileSync(path, changedHosts(readFileSync(path, 'utf8'), names, came, went))
 }
 
 /** With the last network gone, the container's next start has none: that is mode `none`. */

@@ -71,7 +71,7 @@ function mergeHealthcheck(request: ContainerSpec, image: ImageConfig): Container
 function mergePorts(request: ContainerSpec, image: ImageConfig): string[] {
   const published = request.ports.map((port) => `${port.containerPort}/${port.protocol}`)
   const all = [...image.exposedPorts, ...request.exposedPorts, ...published].map((port) => (port.includes('/') ? port : `${port}/tcp`))
-  return [...new Set(all)].filter((port) => /^\d{1,5}\/(tcp|udp)$/.test(port))
+  return [...new Set(all)].filter((port) => /^\d{1,5}\/(tcp|udp|sctp)$/.test(port))
 }
 
 /** Host namespaces are owned by the host's user namespace, and privileges over the host need it: they imply `userns: host`. */

@@ -1,4 +1,4 @@
-import type { Op } from '@gantry/contracts'
+import { GantryError, type Op } from '@gantry/contracts'
 import { elementOps, networkElements } from './elements.ts'
 import { bridgeOps } from './links.ts'
 import type { Network } from './network-record.ts'
@@ -11,15 +11,55 @@ export async function bringUp(state: NetworkState, network: Network): Promise<vo
   if (network.up) return
   await state.locks.run(network.id, async () => {
     if (network.up) return
-    if (isUnused(state, network)) await avoidHostRoutes(state, network)
-    await state.ops(bringUpOps(state, network))
-    await enableForwarding(
-      state,
-      network.subnets.some(({ family }) => family === 6),
-    )
-    await Promise.all(network.gatewayTexts().map((address) => state.dns.listen(address)))
+    if (network.isBridge && isUnused(state, network)) await avoidHostRoutes(state, network)
+    if (network.isBridge) await raiseBridge(state, network)
+    else await raiseParent(state, network)
     network.up = true
   })
+}
+
+async function raiseBridge(state: NetworkState, network: Network): Promise<void> {
+  await state.ops(bringUpOps(state, network))
+  await enableForwarding(
+    state,
+    network.subnets.some(({ family }) => family === 6),
+  )
+  await Promise.all(network.gatewayTexts().map((address) => state.dns.listen(address)))
+}
+
+/** A macvlan or ipvlan network that names no link of the host gets one that leads nowhere. */
+async function raiseParent(state: NetworkState, { options, record }: Network): Promise<void> {
+  if (options.parent) return
+  const link = record.bridge
+  const mtu = String(record.spec.mtu)
+  try {
+    await state.ops([['net.dummy', link, mtu]])
+  } catch (error) {
+    if (errnoOf(error) !== 'EOPNOTSUPP') throw error
+    await raisePair(state, link, mtu)
+  }
+  await state.ops([
+    ['net.sysctl?', 'host', `net/ipv6/conf/${record.bridge}/disable_ipv6`, '1'],
+    ['net.set', 'host', record.bridge, 'up', '1'],
+  ])
+}
+
+/** In place of a dummy link where the kernel has none: a pair whose other end nobody uses. */
+async function raisePair(state: NetworkState, link: string, mtu: string): Promise<void> {
+  const other = state.names.pairOf(link)
+  try {
+    await state.ops([['net.veth', 'host', other, link, '-', mtu, '02:67:00:00:00:01', '']])
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error
+  }
+  await state.ops([
+    ['net.sysctl?', 'host', `net/ipv6/conf/${other}/disable_ipv6`, '1'],
+    ['net.set', 'host', other, 'up', '1'],
+  ])
+}
+
+function errnoOf(error: unknown): string | undefined {
+  return error instanceof GantryError ? error.detail.errno : undefined
 }
 
 function isUnused(state: NetworkState, network: Network): boolean {
@@ -34,9 +74,9 @@ function bringUpOps(state: NetworkState, network: Network): Op[] {
 export async function takeDown(state: NetworkState, network: Network): Promise<void> {
   await state.locks.run(network.id, async () => {
     network.up = false
-    await Promise.all(network.gatewayTexts().map((address) => state.dns.close(address)))
+    if (network.isBridge) await Promise.all(network.gatewayTexts().map((address) => state.dns.close(address)))
     await state.ops([
-      ...elementOps(state.names.table, '-', networkElements(network.firewall).reverse()),
+      ...(network.isBridge ? elementOps(state.names.table, '-', networkElements(network.firewall).reverse()) : []),
       ['net.delete?', 'host', network.record.bridge],
     ])
   })

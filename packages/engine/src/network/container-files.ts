@@ -7,12 +7,14 @@ export interface HostsRequest {
   readonly addresses: readonly string[]
   /** `name:address`; the address may be `host-gateway`. */
   readonly extraHosts: readonly string[]
+  /** Linked containers. */
+  readonly links?: readonly { readonly address: string; readonly names: readonly string[] }[]
   /** What `host-gateway` stands for; null where the container has no way to the host. */
   readonly hostGateway: string | null
 }
 
 /** Lines with `host-gateway` are left out when there is none. */
-export function hostsFile({ hostname, domainname, addresses, extraHosts, hostGateway }: HostsRequest): string {
+export function hostsFile({ hostname, domainname, addresses, extraHosts, links = [], hostGateway }: HostsRequest): string {
   const lines = [
     '127.0.0.1\tlocalhost',
     '::1\tlocalhost ip6-localhost ip6-loopback',
@@ -28,9 +30,17 @@ export function hostsFile({ hostname, domainname, addresses, extraHosts, hostGat
     const address = target === 'host-gateway' ? hostGateway : target.replace(/^\[(.*)\]$/, '$1')
     if (address) lines.push(`${address}\t${name}`)
   }
+  for (const { address, names } of links) lines.push(`${address}\t${names.join(' ')}`)
   const names = domainname ? `${hostname}.${domainname} ${hostname}` : hostname
   for (const address of addresses) lines.push(`${address}\t${names}`)
   return `${lines.join('\n')}\n`
+}
+
+/** The file of a running container, with lines for the addresses that came and without those that went. */
+export function changedHosts(text: string, names: string, came: readonly string[], went: readonly string[]): string {
+  const lines = text.split('\n').filter((line) => !went.includes(line.split(/\s/)[0] ?? ''))
+  while (lines.at(-1) === '') lines.pop()
+  return `${[...lines, ...came.map((address) => `${address}\t${names}`)].join('\n')}\n`
 }
 
 export interface ResolvConf {
@@ -77,6 +87,7 @@ export function containerResolvConf(request: {
   const search = request.search.length > 0 ? request.search.filter((domain) => domain !== '.') : request.host.search
   const options =
     request.options.length > 0 ? request.options : [...request.host.options.filter((option) => !option.startsWith('ndots:')), 'ndots:0']
-  const direct = request.dns.length > 0 ? request.dns : request.host.nameservers
+  // A resolver on the host's loopback is out of reach of a container.
+  const direct = request.dns.length > 0 ? request.dns : request.host.nameservers.filter((server) => !/^(127\.|::1$)/.test(server))
   return formatResolvConf({ nameservers: request.gateways.length > 0 ? request.gateways.slice(0, 3) : direct, search, options })
 }

@@ -2,7 +2,7 @@ import { type Endpoint, GantryError, type NetworkInspect, type NetworkSpec, type
 import type { Sandbox, SandboxRequest } from '../ports.ts'
 import { leaveNothing } from './bridges.ts'
 import { connectRunning, disconnectRunning } from './live-endpoints.ts'
-import type { NetworkDependencies, NetworkEngine } from './network-engine.ts'
+import type { NetworkDependencies, NetworkEngine, PruneFilter } from './network-engine.ts'
 import { createNetwork, ensureDefaultNetwork, hasLabels, inspectNetwork, removeNetwork } from './network-methods.ts'
 import { defaultNetworkName, type Network } from './network-record.ts'
 import { publishedPorts } from './port-table.ts'
@@ -53,13 +53,22 @@ class BridgeNetworks implements NetworkEngine, SandboxMaker {
     const result = new Map<string, Stats['network']>()
     for (const containerId of containerIds) {
       const counters: Stats['network'] = {}
-      for (const { link, interfaceName } of this.state.active.get(containerId)?.record.endpoints ?? []) {
-        const numbers = links.get(link)
+      const record = this.state.active.get(containerId)?.record
+      for (const { link, interfaceName } of record?.endpoints ?? []) {
+        const numbers = link ? links.get(link) : undefined
         if (numbers) counters[interfaceName] = seenFromInside(numbers)
+        else if (!link && record) Object.assign(counters, await this.#countersInside(record.pid, interfaceName))
       }
       result.set(containerId, counters)
     }
     return result
+  }
+
+  /** Of a link that the host does not see. A container that has just ended has none. */
+  async #countersInside(pid: number, interfaceName: string): Promise<Stats['network']> {
+    const [text = ''] = await this.state.ops([['net.links', `pid:${pid}`, interfaceName]]).catch(() => [''])
+    const line = text.split('\n').find((each) => each.startsWith(`${interfaceName} `))
+    return line ? { [interfaceName]: asCounters(line.split(' ').slice(4, 12).map(Number)) } : {}
   }
 
   defaultNetwork(projectId: string): Promise<Network> {
@@ -87,10 +96,7 @@ class BridgeNetworks implements NetworkEngine, SandboxMaker {
     return this.state.locks.run('networks', async () => removeNetwork(this, this.state.networks.find(projectId, reference)))
   }
 
-  prune(
-    projectId: string,
-    { labels = [], keep }: { labels?: readonly string[]; keep?: ReadonlySet<string> },
-  ): Promise<{ removed: string[] }> {
+  prune(projectId: string, { labels = [], notLabels = [], createdBefore }: PruneFilter): Promise<{ removed: string[] }> {
     return this.state.locks.run('networks', async () => {
       const removed: string[] = []
       for (const network of this.state.networks.ofProject(projectId)) {
@@ -98,9 +104,9 @@ class BridgeNetworks implements NetworkEngine, SandboxMaker {
         if (
           network.record.builtin ||
           containers.length > 0 ||
-          keep?.has(network.name) ||
-          keep?.has(network.id) ||
-          !hasLabels(network, labels)
+          !hasLabels(network, labels) ||
+          notLabels.some((label) => hasLabels(network, [label])) ||
+          (createdBefore !== undefined && Date.parse(network.record.createdAt) >= Date.parse(createdBefore))
         )
           continue
         await removeNetwork(this, network)
@@ -168,6 +174,10 @@ class BridgeNetworks implements NetworkEngine, SandboxMaker {
 
 /** What the host's end received is what the container sent. */
 function seenFromInside(numbers: readonly number[]): Stats['network'][string] {
-  const [txBytes = 0, txPackets = 0, txErrors = 0, txDropped = 0, rxBytes = 0, rxPackets = 0, rxErrors = 0, rxDropped = 0] = numbers
+  return asCounters([...numbers.slice(4), ...numbers.slice(0, 4)])
+}
+
+function asCounters(numbers: readonly number[]): Stats['network'][string] {
+  const [rxBytes = 0, rxPackets = 0, rxErrors = 0, rxDropped = 0, txBytes = 0, txPackets = 0, txErrors = 0, txDropped = 0] = numbers
   return { rxBytes, rxPackets, rxErrors, rxDropped, txBytes, txPackets, txErrors, txDropped }
 }

@@ -1,4 +1,4 @@
-import type { Op } from '@gantry/contracts'
+import type { Op, PortProtocol } from '@gantry/contracts'
 import { type Address, addressBits, addressHex, linkLocalOf, type Subnet, subnetSize } from './address.ts'
 
 /**
@@ -38,7 +38,7 @@ export function elementOps(table: string, verb: '+' | '-', elements: readonly El
 
 const nameHex = (name: string) => Buffer.from(name).toString('hex').padEnd(32, '0')
 const macHex = (mac: string) => `${mac.replaceAll(':', '').toLowerCase()}0000`
-const protocolHex = (protocol: 'tcp' | 'udp') => (protocol === 'tcp' ? '06000000' : '11000000')
+const protocolHex = (protocol: PortProtocol) => ({ tcp: '06000000', udp: '11000000', sctp: '84000000' })[protocol]
 const portHex = (port: number) => `${port.toString(16).padStart(4, '0')}0000`
 
 /** What binds a bridge port to its MAC and addresses: frames from elsewhere are dropped. */
@@ -58,7 +58,7 @@ export function guardElements(link: string, mac: string, addresses: readonly Add
 /** Destination NAT of one host port; `host` null is every local address of the family. */
 export function publishElement(publish: {
   host: Address | null
-  protocol: 'tcp' | 'udp'
+  protocol: PortProtocol
   hostPort: number
   target: Address
   targetPort: number
@@ -107,7 +107,7 @@ function intervalElements(set: string, subnet: Subnet): Element[] {
 }
 
 /** Lets the next datagram to the port take the way that the maps show now; TCP does so by itself. */
-export function forgetFlowsOps(ports: readonly { protocol: 'tcp' | 'udp'; hostPort: number }[]): Op[] {
+export function forgetFlowsOps(ports: readonly { protocol: PortProtocol; hostPort: number }[]): Op[] {
   const udp = new Set(ports.filter(({ protocol }) => protocol === 'udp').map(({ hostPort }) => hostPort))
   return [...udp].map((port): Op => ['net.conntrack.forget', String(port)])
 }

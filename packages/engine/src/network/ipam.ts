@@ -21,9 +21,11 @@ export class AddressPool {
   readonly #first: bigint
   readonly #last: bigint
   readonly #used = new Set<bigint>()
+  /** Gateway and addresses of others: never given or given back. */
+  readonly #reserved: ReadonlySet<bigint>
   #next: bigint
 
-  constructor(options: { subnet: Subnet; gateway: Address; range?: Subnet }) {
+  constructor(options: { subnet: Subnet; gateway: Address; range?: Subnet; others?: readonly Address[] }) {
     this.subnet = options.subnet
     this.gateway = options.gateway
     const usable = usableRange(options.subnet)
@@ -31,11 +33,12 @@ export class AddressPool {
     this.#first = range.first > usable.first ? range.first : usable.first
     this.#last = range.last < usable.last ? range.last : usable.last
     this.#next = this.#first
-    this.#used.add(options.gateway.value)
+    this.#reserved = new Set([options.gateway, ...(options.others ?? [])].map(({ value }) => value))
+    for (const value of this.#reserved) this.#used.add(value)
   }
 
   get usedCount(): number {
-    return this.#used.size - 1
+    return this.#used.size - this.#reserved.size
   }
 
   /** A free address. Throws `no_space`. */
@@ -78,9 +81,9 @@ export class AddressPool {
     return this.#used.has(address.value)
   }
 
-  /** Idempotent. The gateway stays taken. */
+  /** Idempotent. The gateway and others' addresses stay taken. */
   release(address: Address): void {
-    if (address.value !== this.gateway.value) this.#used.delete(address.value)
+    if (!this.#reserved.has(address.value)) this.#used.delete(address.value)
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Op } from '@gantry/contracts'
-import { type Address, formatAddress, type Subnet } from './address.ts'
+import { type Address, type Family, formatAddress, type Subnet } from './address.ts'
 
 /** A namespace as the network operations name it. */
 export type Where = 'host' | `sandbox:${string}` | `pid:${number}`
@@ -28,48 +28,84 @@ export function bridgeOps({ bridge, mac, mtu, gateways }: BridgePlan): Op[] {
 }
 
 export interface LinkPlan {
-  /** Name on the host. */
-  readonly link: string
+  readonly kind:
+    | {
+        readonly driver: 'bridge'
+        /** Name on the host. */
+        readonly link: string
+        readonly bridge: string
+        /** Keep it from other ports of the bridge (icc off). */
+        readonly isolated: boolean
+      }
+    | { readonly driver: 'macvlan' | 'ipvlan'; readonly parent: string; readonly mode: string }
   /** Name inside, e.g. `eth0`. */
   readonly interfaceName: string
-  readonly bridge: string
   readonly mac: string
+  /** 0: the parent's. */
   readonly mtu: number
-  readonly addresses: readonly { address: Address; prefixLength: number; gateway: Address }[]
+  readonly addresses: readonly { address: Address; prefixLength: number; gateway: Address | null }[]
+  readonly linkLocal: readonly Address[]
+  /** Paths with `IFNAME` in place of the name inside. */
+  readonly sysctls: readonly (readonly [path: string, value: string])[]
   /** Whether the default routes go through this link. */
   readonly defaultRoute: boolean
-  /** Keep it from other ports of the bridge (icc off). */
-  readonly isolated: boolean
   /** Found again by a sweep: which network the link belongs to. */
   readonly label: string
 }
 
-/** A veth pair from the bridge into the namespace, with addresses and routes, up. Host root does the part inside. */
+/** A link into the namespace, with addresses and routes, up. Host root does the part inside. */
 export function linkOps(where: Where, plan: LinkPlan): Op[] {
-  const { link, interfaceName, addresses } = plan
-  const hasIpv6 = addresses.some(({ address }) => address.family === 6)
+  const { interfaceName, addresses, linkLocal } = plan
+  const hasIpv6 = [...addresses.map(({ address }) => address), ...linkLocal].some(({ family }) => family === 6)
   const inside = `net/ipv6/conf/${interfaceName}`
+  const add = (address: Address, prefixLength: number): Op => [
+    'net.address',
+    where,
+    interfaceName,
+    `${formatAddress(address)}/${prefixLength}`,
+  ]
   return [
-    ['net.veth', where, interfaceName, link, plan.bridge, String(plan.mtu), plan.mac, plan.label],
-    // A bridge port needs no IPv6 of its own, and must not listen to router advertisements of a container.
-    ['net.sysctl?', 'host', `net/ipv6/conf/${link}/disable_ipv6`, '1'],
-    // Hairpin: where bridged frames pass the IP firewall (bridge-nf-call-iptables), a container that calls its own published port has
-    // its frame sent back through the port it came from.
-    ['net.set', 'host', link, 'up', '1', 'hairpin', '1', ...(plan.isolated ? ['isolated', '1'] : [])],
+    ...makeOps(where, plan),
     ...(hasIpv6
       ? ([
           ['net.sysctl?', where, `${inside}/accept_ra`, '0'],
           ['net.sysctl?', where, `${inside}/accept_dad`, '0'],
         ] satisfies Op[])
       : ([['net.sysctl?', where, `${inside}/disable_ipv6`, '1']] satisfies Op[])),
-    ...addresses.map(({ address, prefixLength }): Op => ['net.address', where, interfaceName, `${formatAddress(address)}/${prefixLength}`]),
+    ...addresses.map(({ address, prefixLength }) => add(address, prefixLength)),
+    ...linkLocal.map((address) => add(address, address.family === 4 ? 16 : 64)),
+    ...plan.sysctls.map(([path, value]): Op => ['net.sysctl', where, path.replace('IFNAME', interfaceName), value]),
     ['net.set', where, interfaceName, 'up', '1'],
-    ...(plan.defaultRoute ? addresses.map(({ gateway }) => defaultRouteOp('net.route', where, gateway, interfaceName)) : []),
+    ...(plan.defaultRoute
+      ? addresses.map(({ address, gateway }) => defaultRouteOp('net.route', where, address.family, gateway, interfaceName))
+      : []),
   ]
 }
 
-export function defaultRouteOp(name: 'net.route' | 'net.route.delete', where: Where, gateway: Address, interfaceName: string): Op {
-  return [name, where, gateway.family === 4 ? '0.0.0.0/0' : '::/0', formatAddress(gateway), interfaceName]
+function makeOps(where: Where, { kind, interfaceName, mac, mtu, label }: LinkPlan): Op[] {
+  if (kind.driver !== 'bridge') {
+    return [['net.macvlan', where, interfaceName, kind.parent, kind.driver, kind.mode, kind.driver === 'ipvlan' ? '-' : mac, String(mtu)]]
+  }
+  const { link, bridge, isolated } = kind
+  return [
+    ['net.veth', where, interfaceName, link, bridge, String(mtu), mac, label],
+    // A bridge port needs no IPv6 of its own, and must not listen to router advertisements of a container.
+    ['net.sysctl?', 'host', `net/ipv6/conf/${link}/disable_ipv6`, '1'],
+    // Hairpin: where bridged frames pass the IP firewall (bridge-nf-call-iptables), a container that calls its own published port has
+    // its frame sent back through the port it came from.
+    ['net.set', 'host', link, 'up', '1', 'hairpin', '1', ...(isolated ? ['isolated', '1'] : [])],
+  ]
+}
+
+/** Without a gateway everything is asked for on the link itself. */
+export function defaultRouteOp(
+  name: 'net.route' | 'net.route.delete',
+  where: Where,
+  family: Family,
+  gateway: Address | null,
+  interfaceName: string,
+): Op {
+  return [name, where, family === 4 ? '0.0.0.0/0' : '::/0', gateway ? formatAddress(gateway) : '-', interfaceName]
 }
 
 /**

@@ -1,9 +1,9 @@
-import { type Endpoint, type EndpointSpec, GantryError } from '@gantry/contracts'
+import { type Endpoint, type EndpointSpec, GantryError, type Op } from '@gantry/contracts'
 import { parseAddress } from './address.ts'
 import { bringUp } from './bridges.ts'
 import { elementOps, forgetFlowsOps } from './elements.ts'
-import { defaultEndpoint, endpointGuards, endpointOps, giveBack, reserveEndpoint } from './endpoints.ts'
-import { defaultRouteOp } from './links.ts'
+import { defaultEndpoint, endpointGuards, endpointOps, giveBack, interfaceNameFor, reserveEndpoint } from './endpoints.ts'
+import { defaultRouteOp, type Where } from './links.ts'
 import type { Network } from './network-record.ts'
 import { emit } from './network-events.ts'
 import { portElements } from './port-table.ts'
@@ -33,23 +33,34 @@ export async function connectRunning(
         value: network.name,
       })
     await bringUp(state, network)
-    const added = reserveEndpoint(state, network, spec, freeInterfaceName(record))
     const before = record.endpoints
-    const isDefault = !defaultEndpoint(state, before) && !network.record.spec.internal
+    const used = before.map(({ interfaceName }) => interfaceName)
+    const added = reserveEndpoint(state, network, spec, interfaceNameFor(network, spec, used))
     try {
-      await state.ops([
-        ...endpointOps(network, `pid:${pid}`, added, isDefault),
-        ...elementOps(state.names.table, '+', endpointGuards(added)),
-      ])
-      await changeEndpoints(state, record, [...before, added])
+      await makeLive(state, network, { record, added, pid })
     } catch (error) {
-      await removeLink(state, added)
+      await removeLink(state, added, pid)
       throw error
     }
     announce(state, record, network.id)
     emit(state, network, 'connect', { container: containerId })
     return added.endpoint
   })
+}
+
+/** The link, and the default routes when they are to go through it from now on. */
+async function makeLive(
+  state: NetworkState,
+  network: Network,
+  { record, added, pid }: { record: SandboxRecord; added: EndpointRecord; pid: number },
+): Promise<void> {
+  const where = `pid:${pid}` as const
+  const endpoints = [...record.endpoints, added]
+  const former = defaultEndpoint(state, record.endpoints)
+  const isDefault = defaultEndpoint(state, endpoints) === added
+  await state.ops([...endpointOps(network, where, added, false), ...elementOps(state.names.table, '+', endpointGuards(added))])
+  if (isDefault) await state.ops([...routeOps('net.route.delete', where, former), ...routeOps('net.route', where, added)])
+  await changeEndpoints(state, record, endpoints)
 }
 
 /** Takes an endpoint from a running container; default routes and published ports move to another one when there is one. */
@@ -62,18 +73,22 @@ export async function disconnectRunning(state: NetworkState, network: Network, c
     const wasDefault = defaultEndpoint(state, record.endpoints) === gone
     state.zone.remove(containerId, network.id)
     await changeEndpoints(state, record, left)
-    await removeLink(state, gone)
+    await removeLink(state, gone, record.pid)
     const next = wasDefault ? defaultEndpoint(state, left) : undefined
-    if (next && record.pid > 0)
-      await state.ops(
-        gatewaysOf(next).map((gateway) => defaultRouteOp('net.route', `pid:${record.pid}`, parseAddress(gateway), next.interfaceName)),
-      )
+    if (record.pid > 0) await state.ops(routeOps('net.route', `pid:${record.pid}`, next))
     emit(state, network, 'disconnect', { container: containerId })
   })
 }
 
-function gatewaysOf({ endpoint }: EndpointRecord): string[] {
-  return [endpoint.ipv4Gateway, endpoint.ipv6Gateway].filter(Boolean)
+/** Default routes through an endpoint, for each family that it has an address of. */
+function routeOps(name: 'net.route' | 'net.route.delete', where: Where, record: EndpointRecord | undefined): Op[] {
+  if (!record) return []
+  const { endpoint, interfaceName } = record
+  const families = [
+    { family: 4 as const, address: endpoint.ipv4Address, gateway: endpoint.ipv4Gateway },
+    { family: 6 as const, address: endpoint.ipv6Address, gateway: endpoint.ipv6Gateway },
+  ].filter(({ address }) => address)
+  return families.map(({ family, gateway }) => defaultRouteOp(name, where, family, gateway ? parseAddress(gateway) : null, interfaceName))
 }
 
 function activeSandbox(state: NetworkState, containerId: string): ActiveSandbox {
@@ -82,15 +97,10 @@ function activeSandbox(state: NetworkState, containerId: string): ActiveSandbox 
   return active
 }
 
-function freeInterfaceName({ endpoints }: SandboxRecord): string {
-  for (let index = 0; ; index++) {
-    const name = `eth${index}`
-    if (!endpoints.some(({ interfaceName }) => interfaceName === name)) return name
-  }
-}
-
-async function removeLink(state: NetworkState, record: EndpointRecord): Promise<void> {
-  await state.ops([...elementOps(state.names.table, '-', endpointGuards(record)), ['net.delete?', 'host', record.link]])
+/** Links that pass the host by are removed from inside. */
+async function removeLink(state: NetworkState, record: EndpointRecord, pid: number): Promise<void> {
+  const removal: Op = record.link ? ['net.delete?', 'host', record.link] : ['net.delete?', `pid:${pid}`, record.interfaceName]
+  await state.ops([...elementOps(state.names.table, '-', endpointGuards(record)), removal])
   giveBack(state, record)
 }
 

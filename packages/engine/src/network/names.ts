@@ -22,6 +22,10 @@ export class KernelNames {
   bridge(networkId: string): string {
     return `${this.bridgePrefix}${networkId.slice(0, 6)}`
   }
+  /** The other end of a link that has the name of a bridge. */
+  pairOf(bridge: string): string {
+    return `gp${bridge.slice(2)}`
+  }
   randomLink(): string {
     return `${this.linkPrefix}${randomBytes(3).toString('hex')}`
   }

@@ -8,6 +8,14 @@ export interface NetworkDependencies {
   readonly events: Pick<EventBus, 'emit'>
 }
 
+export interface PruneFilter {
+  /** `key` or `key=value`: all must match, and none of `notLabels`. */
+  readonly labels?: readonly string[] | undefined
+  readonly notLabels?: readonly string[] | undefined
+  /** RFC 3339 */
+  readonly createdBefore?: string | undefined
+}
+
 /**
  * The network part of the engine: what containers need (`NetworkController`) and what the agent's `network.*` methods need.
  *
@@ -27,8 +35,8 @@ export interface NetworkEngine extends NetworkController {
   inspect(projectId: string, reference: string): Promise<NetworkInspect>
   /** Errors: `not_found`, `wrong_state` (running containers on it), `invalid_input` (the project's own default network). */
   remove(projectId: string, reference: string): Promise<void>
-  /** Removes the project's networks that no running container uses and `keep` does not name. */
-  prune(projectId: string, filter: { labels?: readonly string[]; keep?: ReadonlySet<string> }): Promise<{ removed: string[] }>
+  /** Removes the project's networks that no running container uses; those that stopped ones name go as well, as docker has it. */
+  prune(projectId: string, filter: PruneFilter): Promise<{ removed: string[] }>
   /** Makes the project's default network (`bridge`) when it has none yet; cheap afterwards. */
   ensureDefault(projectId: string): Promise<NetworkInspect>
   /** Removes every network of the project. Its containers must be gone. */

@@ -9,6 +9,6 @@ export function emit(state: NetworkState, network: Network, action: string, attr
     action,
     id,
     projectId: record.projectId,
-    attributes: { name: network.name, type: 'bridge', ...attributes },
+    attributes: { name: network.name, type: record.spec.driver, ...attributes },
   })
 }

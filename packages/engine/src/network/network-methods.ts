@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { GantryError, type NetworkInspect, type NetworkSpec, networkSpecSchema } from '@gantry/contracts'
-import { takeDown } from './bridges.ts'
+import { bringUp, takeDown } from './bridges.ts'
 import { emit } from './network-events.ts'
 import { completeSpec } from './network-spec.ts'
 import { defaultNetworkName, Network, type NetworkRecord } from './network-record.ts'
@@ -23,10 +23,45 @@ export async function createNetwork(state: NetworkState, projectId: string, spec
     }
     const complete = completeSpec(spec, await takenSubnets(state), state.dependencies.config.instanceId)
     const network = new Network(newRecord(state, projectId, complete, { builtin, automatic: spec.ipam.length === 0 }))
+    if (!network.isBridge) await tryLink(state, network)
     await state.networks.add(network)
     emit(state, network, 'create')
     return network
   })
+}
+
+/**
+ * Whether this kernel has the driver and the parent takes another link is found out now, and not by the first container.
+ * Throws `unsupported`, `not_found`, `wrong_state`.
+ */
+async function tryLink(state: NetworkState, network: Network): Promise<void> {
+  const { driver } = network.record.spec
+  const { parent, mode } = network.options
+  const key = `probe-${network.id.slice(0, 16)}`
+  try {
+    await bringUp(state, network)
+    await state.ops([
+      ['sandbox.new', key, 'host'],
+      ['net.macvlan', `sandbox:${key}`, 'probe0', parent || network.record.bridge, driver, mode, '-', '0'],
+    ])
+  } catch (error) {
+    await takeDown(state, network)
+    throw linkRefusal(error, driver, parent)
+  } finally {
+    await state.ops([['sandbox.drop', key]])
+  }
+}
+
+function linkRefusal(error: unknown, driver: string, parent: string): unknown {
+  if (!(error instanceof GantryError)) return error
+  const { errno } = error.detail
+  if (errno === 'EOPNOTSUPP')
+    return new GantryError('unsupported', `this kernel has no ${driver} links`, { field: 'driver', value: driver }, { cause: error })
+  const detail = { field: 'options.parent', value: parent }
+  if (errno === 'ENODEV') return new GantryError('not_found', `the host has no link ${parent}`, detail)
+  if (errno === 'EINVAL' || errno === 'EBUSY')
+    return new GantryError('wrong_state', `link ${parent} cannot carry a ${driver} network: ${error.message}`, detail)
+  return error
 }
 
 function newRecord(

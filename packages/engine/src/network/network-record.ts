@@ -1,7 +1,8 @@
 import type { NetworkSpec } from '@gantry/contracts'
-import { type Address, formatAddress, parseAddress, parseSubnet, type Subnet } from './address.ts'
+import { type Address, contains, formatAddress, parseAddress, parseSubnet, type Subnet } from './address.ts'
 import { AddressPool } from './ipam.ts'
 import type { BridgePlan } from './links.ts'
+import { type NetworkOptions, networkOptions } from './network-options.ts'
 import { macOf } from './names.ts'
 
 /** The name of the network that every project has; `default` is understood as well. */
@@ -23,12 +24,14 @@ export interface NetworkRecord {
 export class Network {
   record: NetworkRecord
   pools: readonly AddressPool[]
+  options: NetworkOptions
   /** Whether the bridge and its firewall elements exist in the kernel. */
   up = false
 
   constructor(record: NetworkRecord) {
     this.record = record
     this.pools = poolsOf(record)
+    this.options = networkOptions(record.spec)
   }
 
   /** Other subnets, before the first endpoint. */
@@ -49,8 +52,20 @@ export class Network {
   get gateways(): Address[] {
     return this.pools.map(({ gateway }) => gateway)
   }
-  pool(family: 4 | 6): AddressPool | undefined {
-    return this.pools.find(({ subnet }) => subnet.family === family)
+  /** Whether the host has a bridge in it; macvlan and ipvlan networks pass the host by. */
+  get isBridge(): boolean {
+    return this.record.spec.driver === 'bridge'
+  }
+  /** Containers route by the link alone. */
+  get hasGateways(): boolean {
+    return !this.options.mode.startsWith('l3')
+  }
+  poolsOf(family: 4 | 6): AddressPool[] {
+    return this.pools.filter(({ subnet }) => subnet.family === family)
+  }
+  /** The pool that an address is from. */
+  poolWith(address: Address): AddressPool | undefined {
+    return this.pools.find(({ subnet }) => contains(subnet, address))
   }
   get bridgePlan(): BridgePlan {
     return {
@@ -69,7 +84,7 @@ export class Network {
     for (const text of addresses) {
       if (!text) continue
       const address = parseAddress(text)
-      this.pool(address.family)?.release(address)
+      this.poolWith(address)?.release(address)
     }
   }
   gatewayTexts(): string[] {
@@ -79,11 +94,12 @@ export class Network {
 
 function poolsOf({ spec }: NetworkRecord): AddressPool[] {
   return spec.ipam.map(
-    ({ subnet, gateway, ipRange }) =>
+    ({ subnet, gateway, ipRange, auxAddresses }) =>
       new AddressPool({
         subnet: parseSubnet(subnet),
         gateway: parseAddress(gateway ?? subnet),
         ...(ipRange ? { range: parseSubnet(ipRange) } : {}),
+        others: Object.values(auxAddresses).map(parseAddress),
       }),
   )
 }

@@ -8,19 +8,30 @@ const taken = [{ subnet: parseSubnet('172.18.0.0/16'), holder: 'a route of this 
 
 describe('completeSpec', () => {
   it('picks free subnets and their first address as gateway', () => {
-    expect(completeSpec(spec({}), taken, '0000').ipam).toEqual([{ subnet: '172.19.0.0/22', gateway: '172.19.0.1' }])
+    expect(completeSpec(spec({}), taken, '0000').ipam).toEqual([{ subnet: '172.19.0.0/22', gateway: '172.19.0.1', auxAddresses: {} }])
     expect(completeSpec(spec({ ipv6: true }), taken, '0000').ipam.map(({ subnet }) => subnet)).toEqual([
       '172.19.0.0/22',
       'fd67:0:6e74::/64',
     ])
   })
   it('keeps what was asked for', () => {
-    const ipam = [{ subnet: '10.5.0.0/16', gateway: '10.5.9.9', ipRange: '10.5.4.0/24' }]
+    const ipam = [{ subnet: '10.5.0.0/16', gateway: '10.5.9.9', ipRange: '10.5.4.0/24', auxAddresses: { printer: '10.5.0.9' } }]
     expect(completeSpec(spec({ ipam }), taken, 'ab12').ipam).toEqual(ipam)
     expect(completeSpec(spec({ ipam: [{ subnet: 'fd00::/64' }] }), taken, 'ab12')).toMatchObject({
       ipv6: true,
       ipam: [{ subnet: 'fd00::/64', gateway: 'fd00::1' }],
     })
+  })
+  it('lets a macvlan network have several subnets, and one that the host has a route to', () => {
+    const ipam = [{ subnet: '172.18.0.0/24' }, { subnet: '172.18.1.0/24' }]
+    const { internal, ...macvlan } = completeSpec(spec({ driver: 'macvlan', ipam, options: { parent: 'lan0' } }), taken, 'ab12')
+    expect(macvlan.ipam.map(({ gateway }) => gateway)).toEqual(['172.18.0.1', '172.18.1.1'])
+    expect(internal).toBe(false)
+    expect(completeSpec(spec({ driver: 'ipvlan' }), taken, 'ab12').internal).toBe(true)
+  })
+  it('lets options set what they are about', () => {
+    const options = { 'com.docker.network.bridge.enable_ip_masquerade': 'false', 'com.docker.network.driver.mtu': '9000', unknown: 'x' }
+    expect(completeSpec(spec({ options }), taken, 'ab12')).toMatchObject({ masquerade: false, mtu: 9000, icc: true, options })
   })
   it.each([
     ['two subnets of one family', [{ subnet: '10.1.0.0/16' }, { subnet: '10.2.0.0/16' }], 'invalid_input'],

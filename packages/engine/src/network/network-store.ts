@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs'
-import { GantryError } from '@gantry/contracts'
+import { GantryError, networkSpecSchema } from '@gantry/contracts'
 import { readStateFile, replaceFile, setAside } from '../lib/atomic-file.ts'
 import type { EngineConfig } from '../ports.ts'
 import { defaultNetworkName, Network, type NetworkRecord } from './network-record.ts'
@@ -25,7 +25,9 @@ export class NetworkStore {
       return
     }
     if (result.kind === 'missing') return
-    for (const record of (result.value as { networks: NetworkRecord[] }).networks) this.#networks.set(record.id, new Network(record))
+    // Parsed, so that a record of an earlier version has what was added since.
+    for (const record of (result.value as { networks: NetworkRecord[] }).networks)
+      this.#networks.set(record.id, new Network({ ...record, spec: networkSpecSchema.parse(record.spec) }))
   }
 
   all(): Network[] {

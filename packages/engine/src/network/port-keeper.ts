@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs'
+import type { PortProtocol } from '@gantry/contracts'
 import type { EngineConfig } from '../ports.ts'
 import { formatAddress, parseAddress } from './address.ts'
 import { PortWire } from './port-wire.ts'
@@ -10,7 +11,7 @@ export interface PortTarget {
 
 /** What is listened on: an address of the host and a port, 0 for a free one. */
 export interface PortDoor {
-  readonly protocol: 'tcp' | 'udp' | 'sctp'
+  readonly protocol: PortProtocol
   readonly address: string
   readonly port: number
 }
@@ -61,7 +62,7 @@ export class PortKeeper {
     this.#wire = Promise.resolve(wire)
     const { items } = await wire.request('list')
     for (const [number = '', protocol = '', address = '', port, targetAddress = '', targetPort] of items) {
-      const door = { protocol: protocol as PortDoor['protocol'], address, port: Number(port) }
+      const door = { protocol: protocol as PortProtocol, address, port: Number(port) }
       this.#strays.set(keyOf(door), { number, door, target: { address: targetAddress, port: Number(targetPort) } })
     }
   }

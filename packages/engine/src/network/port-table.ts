@@ -85,7 +85,7 @@ export class PortTable {
     return this.#keeper.abandon()
   }
 
-  #open(port: WantedPort, targets: PublishTargets): Promise<PortListener> {
+  #open(port: PortRecord, targets: PublishTargets): Promise<PortListener> {
     const { protocol, hostAddress, hostPort, containerPort } = port
     const address = hostAddress || (hostHasIpv6() ? '::' : '0.0.0.0')
     const prefersIpv6 = hostAddress.includes(':') && targets.ipv6
@@ -93,7 +93,20 @@ export class PortTable {
     return this.#keeper.listen({ protocol, address, port: hostPort }, { address: target, port: containerPort })
   }
 
+  /** Of a range the first that is free. */
   async #take(holder: PortHolder, port: WantedPort, targets: PublishTargets): Promise<Held> {
+    const last = port.hostPortEnd ?? port.hostPort
+    for (let hostPort = port.hostPort; hostPort < last; hostPort++) {
+      try {
+        return await this.#takeOne(holder, { ...port, hostPort }, targets)
+      } catch (error) {
+        if (!(error instanceof GantryError) || error.code !== 'already_exists') throw error
+      }
+    }
+    return this.#takeOne(holder, { ...port, hostPort: last }, targets)
+  }
+
+  async #takeOne(holder: PortHolder, port: WantedPort, targets: PublishTargets): Promise<Held> {
     const taken = port.hostPort === 0 ? undefined : this.#conflict(port)
     if (taken) throw portTaken(port, taken.holder, holder.projectId)
     try {
@@ -131,6 +144,12 @@ export class PortTable {
         field: 'ports.hostAddress',
         value: port.hostAddress,
         remedy: 'leave the address out to publish on all of them',
+      })
+    }
+    if (error.code === 'EPROTONOSUPPORT' || error.code === 'ESOCKTNOSUPPORT') {
+      return new GantryError('unsupported', `port ${describe(port)} cannot be published: this kernel has no ${port.protocol}`, {
+        field: 'ports.protocol',
+        value: port.protocol,
       })
     }
     return new GantryError(

@@ -69,7 +69,7 @@ async function sweepLinks(state: NetworkState, kept: readonly SandboxRecord[]): 
 
 /** Takes a running container's addresses and names again. An endpoint whose link is gone is dropped and said. */
 function keep(state: NetworkState, record: SandboxRecord, links: ReadonlySet<string>): void {
-  const lost = record.endpoints.filter(({ link, endpoint }) => !links.has(link) || !state.networks.get(endpoint.networkId))
+  const lost = record.endpoints.filter(({ link, endpoint }) => (link && !links.has(link)) || !state.networks.get(endpoint.networkId))
   for (const { endpoint, link } of lost) {
     state.log('error', 'a running container has lost a network', { container: record.containerId, network: endpoint.network, link })
   }
@@ -83,7 +83,7 @@ function keep(state: NetworkState, record: SandboxRecord, links: ReadonlySet<str
 function reserveAgain(state: NetworkState, networkId: string, addresses: readonly string[]): void {
   for (const text of addresses) {
     const address = parseAddress(text)
-    const pool = state.networks.get(networkId)?.pool(address.family)
+    const pool = state.networks.get(networkId)?.poolWith(address)
     if (pool && !pool.isUsed(address)) pool.reserve(address)
   }
 }
@@ -102,7 +102,7 @@ async function attachLinks(state: NetworkState): Promise<void> {
   await state.ops(
     endpoints.flatMap(({ link, endpoint }): Op[] => {
       const network = state.networks.get(endpoint.networkId)
-      return network ? [['net.set', 'host', link, 'master', network.record.bridge, 'up', '1']] : []
+      return network && link ? [['net.set', 'host', link, 'master', network.record.bridge, 'up', '1']] : []
     }),
   )
 }

@@ -40,7 +40,7 @@ export function firewallRuleset(names: KernelNames): string {
   map publish6_any { type inet_proto . inet_service : ipv6_addr . inet_service; }
 
   chain publish {
-    meta l4proto != { tcp, udp } return
+    meta l4proto != { tcp, udp, sctp } return
     ip daddr 127.0.0.0/8 return
     ip6 daddr ::1 return
     dnat ip addr . port to ip daddr . meta l4proto . th dport map @publish4
@@ -83,10 +83,10 @@ export function firewallRuleset(names: KernelNames): string {
   }
   chain across {
     tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu
+    iifname . oifname @talk accept
     ip daddr 169.254.0.0/16 drop
     ip6 daddr { fd00:ec2::254, fe80::/10 } drop
     ct state vmap { established : accept, related : accept }
-    iifname . oifname @talk accept
     ct state invalid drop
     iifname @internal drop
     oifname @internal drop

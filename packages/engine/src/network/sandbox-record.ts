@@ -1,12 +1,12 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
-import type { Endpoint } from '@gantry/contracts'
+import type { Endpoint, PortProtocol } from '@gantry/contracts'
 import { readStateFile, replaceFileSync, setAside } from '../lib/atomic-file.ts'
 import type { EngineConfig } from '../ports.ts'
 
 /** One container's place on one network. */
 export interface EndpointRecord {
   readonly endpoint: Endpoint
-  /** The veth end on the host. */
+  /** The veth end on the host; '' on networks that pass the host by. */
   readonly link: string
   /** The end inside: `eth0`, `eth1`, … */
   readonly interfaceName: string
@@ -14,7 +14,7 @@ export interface EndpointRecord {
 
 /** A published port as the firewall and the listeners have it. */
 export interface PortRecord {
-  readonly protocol: 'tcp' | 'udp'
+  readonly protocol: PortProtocol
   readonly containerPort: number
   readonly hostPort: number
   /** '' is every address. */

@@ -5,8 +5,19 @@ import type { Sandbox, SandboxRequest } from '../ports.ts'
 import { bringUp } from './bridges.ts'
 import { containerResolvConf, formatResolvConf, hostsFile } from './container-files.ts'
 import { elementOps, forgetFlowsOps } from './elements.ts'
-import { defaultEndpoint, endpointAddresses, endpointGuards, endpointOps, giveBack, reserveEndpoint } from './endpoints.ts'
+import { endpointOptions } from './endpoint-options.ts'
+import {
+  defaultEndpoint,
+  endpointAddresses,
+  endpointGuards,
+  endpointOps,
+  giveBack,
+  interfaceNameFor,
+  publishEndpoint,
+  reserveEndpoint,
+} from './endpoints.ts'
 import { sandboxOps, sysctlOps } from './links.ts'
+import { linkedHosts } from './links-of-containers.ts'
 import { emit } from './network-events.ts'
 import { defaultNetworkName, type Network } from './network-record.ts'
 import { portElements, publishedPorts, type PublishTargets } from './port-table.ts'
@@ -66,8 +77,8 @@ async function bridgedSandbox(maker: SandboxMaker, request: SandboxRequest): Pro
   const { state } = maker
   const specs = request.spec.endpoints.length > 0 ? request.spec.endpoints : [{ network: defaultNetworkName, aliases: [] }]
   const networks = await findNetworks(maker, request, specs)
-  const warm = warmable(request, specs) && networks[0] ? maker.pool.take(networks[0], request.idBase) : null
-  const endpoints = warm ? [withAliases(warm.endpoint, specs[0]?.aliases ?? [])] : reserveAll(state, networks, specs)
+  const warm = warmable(request, specs) && networks[0]?.isBridge ? maker.pool.take(networks[0], request.idBase) : null
+  const endpoints = warm ? [withNames(warm.endpoint, specs[0])] : reserveAll(state, networks, specs)
   const key = warm?.key ?? newKey()
   const record = recordOf(request, endpoints)
   // From here on `release` undoes everything.
@@ -108,11 +119,24 @@ async function findNetworks(maker: SandboxMaker, request: SandboxRequest, specs:
 /** A ready sandbox fits when nothing about it was asked to be special. */
 function warmable({ spec, userPid }: SandboxRequest, specs: readonly EndpointSpec[]): boolean {
   const [only] = specs
-  return specs.length === 1 && !userPid && spec.userns !== 'host' && !only?.ipv4Address && !only?.ipv6Address && !only?.macAddress
+  const isPlain = !only?.ipv4Address && !only?.ipv6Address && !only?.macAddress && !only?.linkLocalAddresses?.length
+  const { interfaceName, sysctls } = endpointOptions(only?.driverOptions)
+  return specs.length === 1 && !userPid && spec.userns !== 'host' && isPlain && !interfaceName && sysctls.length === 0
 }
 
-function withAliases(record: EndpointRecord, aliases: readonly string[]): EndpointRecord {
-  return aliases.length === 0 ? record : { ...record, endpoint: { ...record.endpoint, aliases: [...aliases] } }
+/** A warm endpoint with what is only known of it now, and asks nothing of the kernel. */
+function withNames(record: EndpointRecord, spec: EndpointSpec | undefined): EndpointRecord {
+  const { aliases = [], links, priority, driverOptions } = spec ?? {}
+  return {
+    ...record,
+    endpoint: {
+      ...record.endpoint,
+      aliases: [...aliases],
+      ...(links && { links }),
+      ...(priority && { priority }),
+      ...(driverOptions && { driverOptions }),
+    },
+  }
 }
 
 function reserveAll(state: NetworkState, networks: readonly Network[], specs: readonly EndpointSpec[]): EndpointRecord[] {
@@ -120,7 +144,9 @@ function reserveAll(state: NetworkState, networks: readonly Network[], specs: re
   try {
     specs.forEach((spec, index) => {
       const network = networks[index]
-      if (network) endpoints.push(reserveEndpoint(state, network, spec, `eth${index}`))
+      if (!network) return
+      const used = endpoints.map(({ interfaceName }) => interfaceName)
+      endpoints.push(reserveEndpoint(state, network, spec, interfaceNameFor(network, spec, used)))
     })
   } catch (error) {
     for (const endpoint of endpoints) giveBack(state, endpoint)
@@ -155,18 +181,20 @@ function recordOf(request: SandboxRequest, endpoints: readonly EndpointRecord[])
   return { containerId, projectId, name: containerName, hostname, mode: spec.networkMode, dns: spec.dns, published: [], endpoints, pid: 0 }
 }
 
-/** Where published ports lead: the endpoint with the default routes. */
+/** Where published ports lead. */
 export function targetsOf(state: NetworkState, endpoints: readonly EndpointRecord[]): PublishTargets {
-  const endpoint = defaultEndpoint(state, endpoints)?.endpoint
+  const endpoint = publishEndpoint(state, endpoints)?.endpoint
   return { ipv4: endpoint?.ipv4Address || null, ipv6: endpoint?.ipv6Address || null }
 }
 
 /** Takes the host ports and notes them in the record; returns warnings. */
 async function publish(state: NetworkState, request: SandboxRequest, record: SandboxRecord): Promise<string[]> {
-  const wanted = wantedPorts(request.spec)
+  const through = publishEndpoint(state, record.endpoints)
+  const wanted = wantedPorts(request.spec, state.networks.get(through?.endpoint.networkId ?? '')?.options.hostAddress)
   if (wanted.length === 0) return []
   const targets = targetsOf(state, record.endpoints)
-  if (!targets.ipv4 && !targets.ipv6) return ['ports are not published: all networks of the container are internal']
+  if (!targets.ipv4 && !targets.ipv6)
+    return ['ports are not published: no network of the container leads out through a bridge of this host']
   const holder = { containerId: record.containerId, containerName: record.name, projectId: record.projectId }
   record.published = await state.ports.publish(holder, wanted, targets)
   return []
@@ -178,7 +206,8 @@ export function announce(state: NetworkState, record: SandboxRecord, only?: stri
     const { networkId, aliases } = endpoint.endpoint
     if (only && networkId !== only) continue
     const names = [record.name, `${record.name}.${record.projectId}`, record.containerId.slice(0, 12), record.hostname, ...aliases]
-    state.zone.add({ containerId: record.containerId, networkId, names, addresses: endpointAddresses(endpoint) })
+    const links = endpoint.endpoint.links?.map(({ container, alias }): [string, string] => [alias, container])
+    state.zone.add({ containerId: record.containerId, networkId, names, addresses: endpointAddresses(endpoint), links })
   }
 }
 
@@ -186,7 +215,8 @@ function sandboxOf(state: NetworkState, request: SandboxRequest, record: Sandbox
   const endpoints = record.endpoints.map(({ endpoint }) => endpoint)
   const { dns, dnsSearch, dnsOptions } = request.spec
   // IPv4 gateways first: the same resolver answers on all of them.
-  const gateways = [...endpoints.map(({ ipv4Gateway }) => ipv4Gateway), ...endpoints.map(({ ipv6Gateway }) => ipv6Gateway)].filter(Boolean)
+  const bridged = endpoints.filter(({ networkId }) => state.networks.get(networkId)?.isBridge)
+  const gateways = [...bridged.map(({ ipv4Gateway }) => ipv4Gateway), ...bridged.map(({ ipv6Gateway }) => ipv6Gateway)].filter(Boolean)
   return {
     namespaceOps: [['sandbox', key]],
     endpoints,
@@ -198,12 +228,13 @@ function sandboxOf(state: NetworkState, request: SandboxRequest, record: Sandbox
 }
 
 function hostsOf(state: NetworkState, { containerId, spec }: SandboxRequest, endpoints: readonly EndpointRecord[]): string {
-  const gateway: Endpoint | undefined = defaultEndpoint(state, endpoints)?.endpoint
+  const gateway: Endpoint | undefined = publishEndpoint(state, endpoints)?.endpoint
   return hostsFile({
     hostname: spec.hostname ?? containerId.slice(0, 12),
     domainname: spec.domainname,
     addresses: endpoints.flatMap(endpointAddresses),
     extraHosts: spec.extraHosts,
+    links: endpoints.flatMap((endpoint) => linkedHosts(state, endpoint)),
     hostGateway: gateway?.ipv4Gateway || gateway?.ipv6Gateway || null,
   })
 }

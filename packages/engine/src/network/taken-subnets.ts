@@ -1,7 +1,7 @@
 import { GantryError } from '@gantry/contracts'
 import { formatSubnet, overlaps, parseSubnet, type Subnet } from './address.ts'
 import type { Network } from './network-record.ts'
-import { completeSpec } from './network-spec.ts'
+import { completeSpec, hostRoute } from './network-spec.ts'
 import type { NetworkState } from './state.ts'
 
 export interface TakenSubnet {
@@ -29,7 +29,7 @@ async function hostRoutes(state: NetworkState): Promise<TakenSubnet[]> {
       .map((line) => parseSubnet(line.split(' ')[0] ?? ''))
       // Multicast and link-local routes are on every interface and hide nothing.
       .filter((subnet) => subnet.prefixLength > 0 && !/^(ff00|fe80)/.test(formatSubnet(subnet)))
-      .map((subnet) => ({ subnet, holder: 'a route of this host' }))
+      .map((subnet) => ({ subnet, holder: hostRoute }))
   )
 }
 

@@ -101,7 +101,7 @@ export class WarmPool {
     const { network, idBase } = shelf
     await bringUp(this.#state, network)
     const key = `warm-${randomBytes(8).toString('hex')}`
-    const endpoint = reserveEndpoint(this.#state, network, { network: network.name, aliases: [] }, 'eth0')
+    const endpoint = reserveEndpoint(this.#state, network, { network: network.name, aliases: [] }, `${network.options.interfacePrefix}0`)
     try {
       await this.#state.ops(newSandboxOps(this.#state, network, { key, idBase, endpoint }))
     } catch (error) {
@@ -179,6 +179,6 @@ export function dropSandboxOps(state: NetworkState, sandboxes: readonly { key: s
   return [
     ...sandboxes.map(({ key }): Op => ['sandbox.drop', key]),
     ...elementOps(state.names.table, '-', endpoints.flatMap(endpointGuards)),
-    ...endpoints.map(({ link }): Op => ['net.delete?', 'host', link]),
+    ...endpoints.flatMap(({ link }): Op[] => (link ? [['net.delete?', 'host', link]] : [])),
   ]
 }

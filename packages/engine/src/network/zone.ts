@@ -5,6 +5,8 @@ export interface ZoneEntry {
   readonly names: readonly string[]
   /** Canonical text; IPv4, IPv6 or both. */
   readonly addresses: readonly string[]
+  /** Names that this container alone has for others: alias and the other's name or id. */
+  readonly links?: readonly (readonly [alias: string, target: string])[] | undefined
 }
 
 export interface Asker {
@@ -69,9 +71,18 @@ export class Zone {
     const lower = name.toLowerCase().replace(/\.$/, '')
     let found: string[] | null = null
     for (const networkId of asker.networkIds) {
-      for (const entry of this.#names.get(networkId)?.get(lower) ?? []) found = [...(found ?? []), ...entry.addresses]
+      const wanted = this.#linked(asker, networkId, lower) ?? lower
+      for (const entry of this.#names.get(networkId)?.get(wanted) ?? []) found = [...(found ?? []), ...entry.addresses]
     }
     return found
+  }
+
+  /** What the asker calls by a name of its own. */
+  #linked({ containerId }: Asker, networkId: string, name: string): string | undefined {
+    const own = this.#byContainer.get(containerId)?.find((entry) => entry.networkId === networkId)
+    const target = own?.links?.find(([alias]) => alias.toLowerCase() === name)?.[1].toLowerCase()
+    // Names hold short ids.
+    return target && /^[0-9a-f]{13,64}$/.test(target) ? target.slice(0, 12) : target
   }
 
   /** First name of the container with this address, when it is on one of the asker's networks; null otherwise. */

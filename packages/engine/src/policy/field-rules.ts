@@ -66,7 +66,11 @@ export const fieldRules: Readonly<Record<keyof Required<ContainerSpec>, FieldRul
     'use private or slave propagation',
   ),
   networkMode: hostMode('networkMode', 'network'),
-  endpoints: free,
+  endpoints: host(
+    (spec) => spec.endpoints.some(({ driverOptions }) => driverOptions?.['com.docker.network.endpoint.sysctls']),
+    () => 'com.docker.network.endpoint.sysctls',
+    'settings of interfaces are not allowed here',
+  ),
   ports: (spec, policy) => {
     const low = spec.ports.find(({ hostPort }) => hostPort !== undefined && hostPort < policy.minHostPort)
     if (!low) return undefined

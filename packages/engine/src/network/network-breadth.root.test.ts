@@ -1,0 +1,250 @@
+import { type EndpointSpec, GantryError, networkSpecSchema } from '@gantry/contracts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type LabContainer, NetworkLab } from './lab/network-lab.ts'
+
+/** What docker's flags and driver options ask of networks, beyond what every container has. */
+let lab: NetworkLab
+let outside: Awaited<ReturnType<NetworkLab['outside']>>
+const blockedMs = 800
+
+beforeAll(async () => {
+  lab = await NetworkLab.open()
+  outside = await lab.outside()
+  await lab.serve(outside.pid, 'tcp', 7000)
+})
+afterAll(() => lab.close())
+
+const make = (more: object) => lab.network.create('lab', networkSpecSchema.parse(more))
+const route = async (container: LabContainer) => (await lab.run(container, ['ip', '-4', 'route', 'show', 'default'])).output
+const read = async (container: LabContainer, path: string) => (await lab.run(container, ['cat', `/proc/sys/net/${path}`])).output
+const connect = (container: LabContainer, endpoint: EndpointSpec) =>
+  lab.network.connect({ projectId: 'lab', containerId: container.id, containerName: container.name, pid: container.pid, endpoint })
+const disconnect = (container: LabContainer, network: string) =>
+  lab.network.disconnect({ projectId: 'lab', containerId: container.id, network, running: true })
+
+/** Whether this kernel has the driver; asked of the kernel and not of the engine. */
+async function kernelHas(kind: string): Promise<boolean> {
+  const made = await lab.run(null, ['ip', 'link', 'add', `gt${lab.instanceId}`, 'link', `go${lab.instanceId}`, 'type', kind])
+  await lab.run(null, ['ip', 'link', 'delete', `gt${lab.instanceId}`])
+  return made.code === 0
+}
+
+describe('addresses', () => {
+  it('come from the range, spare those of others, and stay in the subnet', async () => {
+    const ipam = [{ subnet: '10.234.0.0/24', ipRange: '10.234.0.64/30', gateway: '10.234.0.9', auxAddresses: { router: '10.234.0.65' } }]
+    await make({ name: 'ranged', ipam })
+    const given: string[] = []
+    const containers: LabContainer[] = []
+    for (const name of ['r1', 'r2', 'r3']) {
+      const container = await lab.start(name, { endpoints: [{ network: 'ranged' }] })
+      containers.push(container)
+      given.push(container.address)
+    }
+    expect(given.sort()).toEqual(['10.234.0.64', '10.234.0.66', '10.234.0.67'])
+    await expect(lab.start('r4', { endpoints: [{ network: 'ranged' }] })).rejects.toMatchObject({ code: 'no_space' })
+    await expect(lab.start('r5', { endpoints: [{ network: 'ranged', ipv4Address: '10.234.0.65' }] })).rejects.toMatchObject({
+      code: 'already_exists',
+    })
+    for (const container of containers) await lab.stop(container)
+    await lab.network.remove('lab', 'ranged')
+    await expect(make({ name: 'bad', ipam: [{ subnet: '10.234.0.0/24', auxAddresses: { x: '10.235.0.1' } }] })).rejects.toMatchObject({
+      code: 'invalid_input',
+    })
+  })
+})
+
+describe('driver options', () => {
+  it('name interfaces, set the mtu, bind ports to an address, and keep containers apart', async () => {
+    const { spec } = await make({
+      name: 'optional',
+      options: {
+        'com.docker.network.container_iface_prefix': 'lan',
+        'com.docker.network.driver.mtu': '1400',
+        'com.docker.network.bridge.host_binding_ipv4': '127.0.0.1',
+        'com.docker.network.bridge.enable_icc': 'false',
+        'com.example.note': 'kept',
+      },
+    })
+    expect(spec).toMatchObject({ mtu: 1400, icc: false, options: { 'com.example.note': 'kept' } })
+    const a = await lab.start('oa', { endpoints: [{ network: 'optional' }], ports: [{ containerPort: 80, hostPort: 28301 }] })
+    const b = await lab.start('ob', { endpoints: [{ network: 'optional' }] })
+    await lab.serve(a, 'tcp', 80)
+    expect((await lab.run(a, ['ip', '-o', 'link', 'show', 'lan0'])).output).toContain('mtu 1400')
+    expect(await lab.ask(null, 'tcp', '127.0.0.1', 28301)).toBe(a.sandbox.endpoints[0]?.ipv4Gateway)
+    expect(await lab.ask(outside.pid, 'tcp', outside.hostAddress, 28301)).toBe('ECONNREFUSED')
+    expect(await lab.ask(b, 'tcp', a.address, 80, blockedMs)).not.toBe(b.address)
+    for (const container of [a, b]) await lab.stop(container)
+    await lab.network.remove('lab', 'optional')
+  })
+  it('that cannot be had are refused', async () => {
+    const refused = { 'com.docker.network.bridge.name': 'br7', 'com.docker.network.bridge.gateway_mode_ipv4': 'routed' }
+    for (const [name, value] of Object.entries(refused))
+      await expect(make({ name: 'x', options: { [name]: value } })).rejects.toMatchObject({ code: 'unsupported' })
+    await expect(make({ name: 'x', options: { 'com.docker.network.driver.mtu': 'big' } })).rejects.toMatchObject({ code: 'invalid_input' })
+  })
+})
+
+describe('endpoints', () => {
+  it('have names, settings and link-local addresses of their own', async () => {
+    const driverOptions = {
+      'com.docker.network.endpoint.ifname': 'wan7',
+      'com.docker.network.endpoint.sysctls': 'net.ipv4.conf.IFNAME.log_martians=1,net.ipv4.conf.IFNAME.forwarding=0',
+    }
+    const a = await lab.start('ea', {
+      endpoints: [{ network: 'bridge', driverOptions, linkLocalAddresses: ['169.254.7.7', 'fe80::7'] }],
+    })
+    const b = await lab.start('eb', { endpoints: [{ network: 'bridge', linkLocalAddresses: ['169.254.7.8'] }] })
+    expect(await read(a, 'ipv4/conf/wan7/log_martians')).toBe('1')
+    expect(await read(a, 'ipv4/conf/wan7/forwarding')).toBe('0')
+    expect((await lab.run(a, ['ip', '-o', 'address', 'show', 'wan7'])).output).toMatch(/169\.254\.7\.7\/16[\s\S]*fe80::7\/64/)
+    expect(await lab.pings(b, '169.254.7.7')).toBe(true)
+    const wrong: Partial<EndpointSpec>[] = [
+      { linkLocalAddresses: ['10.0.0.1'] },
+      { driverOptions: { 'com.docker.network.endpoint.ifname': 'lo' } },
+      { driverOptions: { 'com.docker.network.endpoint.sysctls': 'kernel.panic=1' } },
+    ]
+    for (const bad of wrong)
+      await expect(lab.start('ec', { endpoints: [{ network: 'bridge', ...bad }] })).rejects.toMatchObject({ code: 'invalid_input' })
+    for (const container of [a, b]) await lab.stop(container)
+  })
+  it('of the highest priority have the default route, and give and take it while the container runs', async () => {
+    for (const name of ['aa', 'zz']) await make({ name })
+    const a = await lab.start('pa', { endpoints: [{ network: 'aa' }, { network: 'zz', priority: 5 }] })
+    expect(await route(a)).toContain('dev eth1')
+    await connect(a, { network: 'bridge', aliases: [], priority: 9 })
+    expect(await route(a)).toContain('dev eth2')
+    expect(await lab.ask(a, 'tcp', outside.address, 7000)).toBe(outside.hostAddress)
+    await disconnect(a, 'bridge')
+    expect(await route(a)).toContain('dev eth1')
+    await disconnect(a, 'zz')
+    expect(await route(a)).toContain('dev eth0')
+    await lab.stop(a)
+    for (const name of ['aa', 'zz']) await lab.network.remove('lab', name)
+  })
+  it('know linked containers by names that nobody else knows', async () => {
+    const db = await lab.start('database', { hostname: 'dbhost' })
+    await make({ name: 'linked' })
+    const other = await lab.start('other', { endpoints: [{ network: 'linked' }] })
+    const links = [{ container: 'database', alias: 'db' }]
+    const a = await lab.start('la', { endpoints: [{ network: 'bridge', links }] })
+    expect(a.sandbox.hosts).toContain(`${db.address}\tdb dbhost database\n`)
+    expect(await lab.resolve(a, 'db')).toBe(db.address)
+    expect(await lab.resolve(db, 'db')).toBe('ENOTFOUND')
+    const b = await lab.start('lb', { endpoints: [{ network: 'linked', links: [{ container: other.id, alias: 'friend' }] }] })
+    expect(await lab.resolve(b, 'friend')).toBe(other.address)
+    expect(b.sandbox.hosts).not.toContain('friend')
+    await expect(
+      lab.start('lc', { endpoints: [{ network: 'bridge', links: [{ container: 'nobody', alias: 'x' }] }] }),
+    ).rejects.toMatchObject({ code: 'wrong_state' })
+    for (const container of [db, other, a, b]) await lab.stop(container)
+    await lab.network.remove('lab', 'linked')
+  })
+})
+
+describe('published ports', () => {
+  it('take the first free one of a range', async () => {
+    const ports = [{ containerPort: 80, hostPort: 28310, hostPortEnd: 28312 }]
+    const taken: (number | undefined)[] = []
+    const containers: LabContainer[] = []
+    for (const name of ['g1', 'g2', 'g3']) {
+      const container = await lab.start(name, { ports })
+      containers.push(container)
+      taken.push(container.sandbox.ports[0]?.hostPort)
+    }
+    expect(taken).toEqual([28310, 28311, 28312])
+    await expect(lab.start('g4', { ports })).rejects.toMatchObject({ code: 'already_exists' })
+    for (const container of containers) await lab.stop(container)
+  })
+  it('can be sctp where the kernel has it, and are refused where not', async () => {
+    const has = (await lab.run(null, ['modprobe', 'sctp'])).code === 0
+    const started = lab.start('s', { ports: [{ containerPort: 9, protocol: 'sctp', hostPort: 28320 }] })
+    if (!has) {
+      await expect(started).rejects.toMatchObject({ code: 'unsupported', message: expect.stringContaining('no sctp') })
+      return
+    }
+    const s = await started
+    const python = (code: string) => ['python3', '-c', `import socket\n${code}`]
+    const make = 'socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132)'
+    const server = lab.run(s, python(`s=${make}\ns.bind(("0.0.0.0",9))\ns.listen()\nc,a=s.accept()\nc.sendall(b"got "+c.recv(99))`))
+    const ask = (address: string) =>
+      lab.run(null, python(`c=${make}\nc.connect(("${address}",28320))\nc.sendall(b"hello")\nprint(c.recv(99).decode())`))
+    await expect.poll(async () => (await lab.run(s, ['cat', '/proc/net/sctp/eps'])).output).toContain(' 9 ')
+    expect((await ask('127.0.0.1')).output).toBe('got hello')
+    await server
+    await lab.stop(s)
+  })
+})
+
+describe.each(['macvlan', 'ipvlan'])('%s networks', (driver) => {
+  it('are refused where the kernel has none, or the host not the parent', async () => {
+    await expect(make({ name: 'v', driver, options: { parent: 'nosuch0' } })).rejects.toMatchObject({ code: 'not_found' })
+    await expect(make({ name: 'v', driver, options: { [`${driver}_mode`]: 'odd' } })).rejects.toMatchObject({ code: 'invalid_input' })
+    const made = await make({ name: 'v', driver }).catch((error: GantryError) => error)
+    const has = await kernelHas(driver)
+    if (has) await lab.network.remove('lab', 'v')
+    expect(made instanceof GantryError ? made.code : 'made').toBe(has ? 'made' : 'unsupported')
+    expect((await lab.traces()).links.filter((link) => link.startsWith('gb'))).toHaveLength(1)
+  })
+
+  it('join containers to the network of a link of the host', async () => {
+    if (!(await kernelHas(driver))) return
+    const subnet = outside.hostAddress.replace(/\.1$/, '.0/24')
+    const options = { parent: `go${lab.instanceId}` }
+    await make({ name: 'wire', driver, options, ipam: [{ subnet, gateway: outside.address }] })
+    const a = await lab.start('wa', { endpoints: [{ network: 'wire', ipv4Address: outside.hostAddress.replace(/\.1$/, '.77') }] })
+    const b = await lab.start('wb', { endpoints: [{ network: 'wire' }] })
+    await lab.serve(a, 'tcp', 80)
+    expect(await lab.ask(outside.pid, 'tcp', a.address, 80)).toBe(outside.address)
+    expect(await lab.ask(a, 'tcp', outside.address, 7000)).toBe(a.address)
+    expect(await lab.ask(b, 'tcp', a.address, 80)).toBe(b.address)
+    expect((await lab.network.counters([a.id])).get(a.id)?.eth0?.rxPackets).toBeGreaterThan(0)
+    await lab.crash()
+    await lab.boot()
+    expect(lab.network.endpoints(a.id)).toHaveLength(1)
+    expect((await lab.network.inspect('lab', 'wire')).containers).toHaveLength(2)
+    await disconnect(a, 'wire')
+    expect((await lab.run(a, ['ip', '-o', 'link'])).output).not.toContain('eth0')
+    await connect(a, { network: 'wire', aliases: [] })
+    expect((await lab.run(a, ['ip', '-o', 'link'])).output).toContain('eth0')
+    for (const container of [a, b]) await lab.stop(container)
+    await lab.network.settled()
+    await lab.network.remove('lab', 'wire')
+  })
+
+  it('without a parent lead nowhere but to each other, unless they are private', async () => {
+    if (!(await kernelHas(driver))) return
+    await make({ name: 'inner', driver })
+    const [a, b] = [
+      await lab.start('na', { endpoints: [{ network: 'inner' }] }),
+      await lab.start('nb', { endpoints: [{ network: 'inner' }] }),
+    ]
+    expect(await lab.pings(a, b.address)).toBe(true)
+    expect(await route(a)).toBe('')
+    for (const container of [a, b]) await lab.stop(container)
+    await lab.network.settled()
+    await lab.network.remove('lab', 'inner')
+    if (driver === 'ipvlan') return
+    await make({ name: 'private', driver, options: { macvlan_mode: 'private' } })
+    const [c, d] = [
+      await lab.start('nc', { endpoints: [{ network: 'private' }] }),
+      await lab.start('nd', { endpoints: [{ network: 'private' }] }),
+    ]
+    expect(await lab.pings(c, d.address)).toBe(false)
+    for (const container of [c, d]) await lab.stop(container)
+    await lab.network.settled()
+    await lab.network.remove('lab', 'private')
+  })
+})
+
+describe('prune', () => {
+  it('removes what nobody uses now, as far as the filters go', async () => {
+    await make({ name: 'old', labels: { tier: 'a' } })
+    await make({ name: 'kept', labels: { tier: 'b' } })
+    await make({ name: 'used', labels: { tier: 'a' } })
+    const user = await lab.start('user', { endpoints: [{ network: 'used' }] })
+    expect(await lab.network.prune('lab', { createdBefore: '2001-01-01T00:00:00Z' })).toEqual({ removed: [] })
+    expect(await lab.network.prune('lab', { notLabels: ['tier=b'] })).toEqual({ removed: ['old'] })
+    await lab.stop(user)
+    expect(await lab.network.prune('lab', {})).toEqual({ removed: ['kept', 'used'] })
+  })
+})
