@@ -5,6 +5,7 @@
  *
  *   VIEW       process PID STARTTICKS COUNT PROCSFILE…           a running container, from its own namespaces and groups
  *              stack SCRATCH UPPER WORK COUNT LOWER… COUNT (SOURCE TARGET FLAGS)…
+ *                    (WORK tree-ro or tree-rw: UPPER has everything in it)
  *                                                                topmost layer first; UPPER and WORK "-": read-only, of layers alone;
  *                                                                WORK "-": read-only with UPPER on top. FLAGS: ro, strict or -
  *              folder PATH ro|rw

@@ -112,10 +112,31 @@ static const char *last(const char *path)
 	return strrchr(path, '/') + 1;
 }
 
+/* In place of the folder for overlayfs's work: UPPER has everything in it. */
+static bool is_tree(const char *work)
+{
+	return strcmp(work, "tree-ro") == 0 || strcmp(work, "tree-rw") == 0;
+}
+
+static void mount_tree(const char *scratch, const char *folder)
+{
+	int tree = clone_mount(folder, true, false);
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, .propagation = MS_PRIVATE};
+	if (mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
+		fail(KIND_IO, "restrict mount", errno, "cannot restrict the mount of %s", folder);
+	if (mount("tmpfs", scratch, "tmpfs", SAFE, "size=1m,mode=700") < 0 || chdir(scratch) < 0)
+		fail(KIND_IO, "mount tmpfs", errno, "cannot prepare %s", scratch);
+	place(tree, "m");
+}
+
 /* Everything gets a short name on a tmpfs, so that any number of layers fits into mount's page of options. */
 static void mount_layers(const char *scratch, const char *upper, const char *work, char **lowers, int count)
 {
 	bool has_upper = strcmp(upper, "-") != 0, writable = strcmp(work, "-") != 0;
+	if (is_tree(work)) {
+		mount_tree(scratch, upper);
+		return;
+	}
 	int *trees = calloc((size_t)count + 1, sizeof *trees);
 	int container = has_upper ? clone_container(upper) : -1;
 	if (!trees)
@@ -216,7 +237,8 @@ static int view_stack(int argc, char **argv, int *root)
 		mount_at(tree, mount_args[3 * i], mount_args[3 * i + 1], mount_args[3 * i + 2]);
 	close(tree);
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
-	if (strcmp(argv[3], "-") == 0 && mount_setattr(AT_FDCWD, "m", 0, &attr, sizeof attr) < 0)
+	bool read_only = strcmp(argv[3], "-") == 0 || strcmp(argv[3], "tree-ro") == 0;
+	if (read_only && mount_setattr(AT_FDCWD, "m", 0, &attr, sizeof attr) < 0)
 		fail(KIND_IO, "restrict mount", errno, "cannot make the layers read-only");
 	*root = make_root("m");
 	return 6 + layers + 3 * mounts;

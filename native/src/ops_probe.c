@@ -13,8 +13,10 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 #include "core.h"
 #include "net_nl.h"
@@ -87,6 +89,18 @@ static int try_overlay(char **args)
 		return errno;
 	fd_auto int mount = detached_mount(fs);
 	return mount < 0 ? errno : 0;
+}
+
+/* whiteout DIR: the two marks of deleted things that overlayfs reads, a device 0:0 and an attribute */
+static int try_whiteout(char **args)
+{
+	char path[4096];
+	if (!args[0] || snprintf(path, sizeof(path), "%s/.whiteout", args[0]) >= (int)sizeof(path))
+		return EINVAL;
+	if (mknod(path, S_IFCHR | 0600, 0) < 0)
+		return errno;
+	unlink(path);
+	return setxattr(args[0], "trusted.overlay.opaque", "y", 1, 0) < 0 ? errno : 0;
 }
 
 static int write_map(pid_t pid, const char *file)
@@ -217,7 +231,7 @@ static const struct {
 	const char *name;
 	int (*run)(char **args);
 } probes[] = {
-	{"namespace", try_namespace}, {"mount-api", try_mount_api},       {"overlay", try_overlay},   {"idmap", try_idmap},
+	{"namespace", try_namespace}, {"mount-api", try_mount_api},       {"overlay", try_overlay},   {"idmap", try_idmap}, {"whiteout", try_whiteout},
 	{"seccomp", try_seccomp},     {"no-new-privs", try_no_new_privs}, {"landlock", try_landlock}, {"clone3", try_clone3},
 	{"link", try_link},           {"nftables", try_nftables},
 };

@@ -18,7 +18,7 @@
 #include "start.h"
 
 /* A detached clone of the mount at `path`, with ids shifted when there is a user namespace. -1 after op_fail(). */
-static int clone_layer(struct start *start, const char *path)
+int clone_layer(struct start *start, const char *path)
 {
 	int tree = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (tree < 0)
@@ -66,7 +66,7 @@ static const char *last_component(const char *path)
 }
 
 /* Mount attributes of the root: in a user namespace nothing needs device nodes of the image. */
-static unsigned int root_attributes(const struct start *start)
+unsigned int root_attributes(const struct start *start)
 {
 	return start->user_ns >= 0 ? MOUNT_ATTR_NODEV : 0;
 }
@@ -220,4 +220,17 @@ int overlay_prepare(struct start *start, struct planned *planned)
 	if (by_descriptor(start, planned) == 0)
 		return 0;
 	return start->ctx.failed ? -1 : made_by_child(start, planned, stage);
+}
+
+/* tree FOLDER: the container's files are one folder of its own, with all of its layers in it (vfs, btrfs) */
+int tree_prepare(struct start *start, struct planned *planned)
+{
+	fd_auto int tree = clone_layer(start, planned->args[0]);
+	if (tree < 0 || make_private(&start->ctx, tree, planned->args[0]) < 0)
+		return -1;
+	struct mount_attr attr = {.attr_set = root_attributes(start)};
+	if (mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		return op_fail(&start->ctx, errno, "set mount attributes of %s", planned->args[0]);
+	planned->fd = steal_fd(&tree);
+	return 0;
 }

@@ -387,6 +387,8 @@ static int pivot_apply(struct start *start, struct planned *planned)
 const struct start_op rootfs_ops[] = {
 	{.name = "propagation", .min_args = 1, .apply = propagation_apply},
 	{.name = "overlay", .min_args = 3, .prepare = overlay_prepare, .apply = overlay_apply},
+	{.name = "tree", .min_args = 1, .prepare = tree_prepare, .apply = overlay_apply},
+	{.name = "fuse", .min_args = 4, .prepare = fuse_prepare, .apply = overlay_apply},
 	{.name = "proc", .min_args = 1, .prepare = proc_prepare, .apply = proc_apply},
 	{.name = "sysfs", .min_args = 2, .prepare = sysfs_prepare, .apply = sysfs_apply},
 	{.name = "cgroup", .min_args = 2, .prepare = cgroup_mount_prepare, .apply = cgroup_apply},

@@ -175,6 +175,12 @@ int share_prepare(struct start *start, struct planned *planned);
 int share_apply(struct start *start, struct planned *planned);
 
 /* overlay.c */
+/* A detached clone of the mount at `path`, with ids shifted when there is a user namespace. -1 after op_fail(). */
+int clone_layer(struct start *start, const char *path);
+unsigned int root_attributes(const struct start *start);
+int tree_prepare(struct start *start, struct planned *planned);
+/* fuse.c */
+int fuse_prepare(struct start *start, struct planned *planned);
 /* One descriptor through a datagram socket pair; receive_fd() does not wait. -1 with errno. */
 int send_fd(int socket, int fd);
 int receive_fd(int socket);

@@ -72,34 +72,54 @@ static void sync_file_system(const char *folder)
 	report("done", "\"synced\":true");
 }
 
+/* The commands that read nothing hostile. True when it was one. */
+static bool run_simple(int argc, char **argv)
+{
+	if (argc == 3 && strcmp(argv[1], "sync") == 0)
+		sync_file_system(argv[2]);
+	else if (argc == 3 && strcmp(argv[1], "subvolume") == 0)
+		btrfs_create(argv[2]);
+	else if (argc == 4 && strcmp(argv[1], "snapshot") == 0)
+		btrfs_snapshot(argv[2], argv[3]);
+	else if (argc == 3 && strcmp(argv[1], "remove-subvolume") == 0)
+		btrfs_remove(argv[2]);
+	else
+		return false;
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	static struct unpack_limits limits;
-	bool layer = (argc == 7 || (argc == 8 && strlen(argv[7]) == 64)) && strcmp(argv[1], "layer") == 0;
+	if (run_simple(argc, argv))
+		return 0;
+	bool apply = argc > 1 && strcmp(argv[1], "apply") == 0;
+	bool layer = (argc == 7 || (argc == 8 && strlen(argv[7]) == 64)) && (apply || strcmp(argv[1], "layer") == 0);
 	bool archive = argc == 7 && strcmp(argv[1], "archive") == 0;
 	bool copy = argc >= 5 && strcmp(argv[1], "copy") == 0;
-	if (argc == 3 && strcmp(argv[1], "sync") == 0) {
-		sync_file_system(argv[2]);
-		return 0;
-	}
-	if (!layer && !archive && !copy)
-		errx(2, "usage: gantry-unpack layer|archive TARGET MAX_BYTES MAX_RATIO MAX_ENTRIES RESERVE_BYTES, "
-			"or copy TARGET PATH LOWER_DIR..., or sync FOLDER");
+	bool clone = argc == 4 && strcmp(argv[1], "clone") == 0;
+	if (!layer && !archive && !copy && !clone)
+		errx(2, "usage: gantry-unpack layer|apply|archive TARGET MAX_BYTES MAX_RATIO MAX_ENTRIES RESERVE_BYTES, "
+			"or copy TARGET PATH LOWER_DIR..., or clone TARGET FOLDER, or sync FOLDER, "
+			"or subvolume PATH, or snapshot SOURCE PATH, or remove-subvolume PATH");
 	prctl(PR_SET_PDEATHSIG, 9); /* an abandoned unpacking is swept by the next start, so it must not go on */
 	load_early();
 	if (archive)
 		receive_input();
 	sandbox_limits();
 	sandbox_namespace();
-	if (copy) {
-		unpack_copy(argv[2], argv[3], argv + 4, argc - 4);
+	if (copy || clone) {
+		if (copy)
+			unpack_copy(argv[2], argv[3], argv + 4, argc - 4, true);
+		else
+			unpack_copy(argv[2], "/", argv + 3, 1, false);
 		return 0;
 	}
 	limits = (struct unpack_limits){number(argv[3]), number(argv[4]), number(argv[5]), number(argv[6])};
 	int root = sandbox_enter(argv[2]);
 	sandbox_close();
 	if (layer)
-		unpack_layer(root, &limits, argc == 8 ? argv[7] : NULL);
+		unpack_layer(root, &limits, argc == 8 ? argv[7] : NULL, apply);
 	else
 		unpack_archive(root, &limits);
 	return 0;

@@ -2,9 +2,12 @@
  * gantry-unpack: reads image layers and archives, and copies image content into volumes.
  *
  *   gantry-unpack layer   TARGET MAX_BYTES MAX_RATIO MAX_ENTRIES RESERVE_BYTES [SHA256]  < layer tar, plain or compressed
+ *   gantry-unpack apply   …                      as `layer`, into a folder that has the layers below in it: whiteouts remove
  *   gantry-unpack archive TARGET MAX_BYTES MAX_RATIO MAX_ENTRIES RESERVE_BYTES   < image archive, plain or compressed,
  *                                                    or a socket whose first message carries the descriptor to read
  *   gantry-unpack copy    TARGET PATH LOWER_DIR...                               (topmost first)
+ *   gantry-unpack clone   TARGET FOLDER                                          (as copy, but not flushed)
+ *   gantry-unpack subvolume PATH, snapshot SOURCE PATH, remove-subvolume PATH     (btrfs)
  *   gantry-unpack sync    FOLDER                                                 (the file system it lies on)
  *
  * TARGET is an empty folder; whoever calls removes it when the program fails, the program itself undoes nothing.
@@ -128,16 +131,36 @@ int tree_folder(struct tree *tree, const struct tree_name *name);
 void tree_forget(struct tree *tree, const struct tree_name *name);
 bool is_whiteout(const struct stat *st);
 
+/* unpack_apply.c: names that the layer being applied wrote, and removing what lies below it. */
+struct written {
+	void *names;
+};
+void written_add(struct written *written, const struct tree_name *name);
+bool written_has(const struct written *written, const struct tree_name *name);
+/* `part` of the folder `parent` and all below, following no link; it may be missing. */
+void remove_tree(int parent, const char *part, const char *path);
+/* What the layer did not write: of `name`, the last part of which lies in `parent`; of the folder `name`. */
+void remove_lower(struct written *written, int parent, const struct tree_name *name);
+void remove_lower_content(struct written *written, int folder, const struct tree_name *name);
+
+/* unpack_btrfs.c */
+void btrfs_create(const char *path);
+void btrfs_snapshot(const char *source, const char *path);
+void btrfs_remove(const char *path);
+
 /* unpack_layer.c, unpack_archive.c, unpack_copy.c */
-void unpack_layer(int root, const struct unpack_limits *limits, const char *trusted);
+void unpack_layer(int root, const struct unpack_limits *limits, const char *trusted, bool apply);
 struct layer_result {
 	struct stream_result stream;
 	uint64_t file_bytes, entries, skipped;
 };
-/* Writes the layer that comes from `stream` below the empty folder `root`; one at a time in a process. */
-struct layer_result write_layer(int root, const struct unpack_limits *limits, struct stream *stream);
+/*
+ * Writes the layer that comes from `stream` below the empty folder `root`, or with `apply` below one that has the layers below in it;
+ * one at a time in a process.
+ */
+struct layer_result write_layer(int root, const struct unpack_limits *limits, struct stream *stream, bool apply);
 void unpack_archive(int root, const struct unpack_limits *limits);
-void unpack_copy(const char *target, const char *path, char **lowers, int count);
+void unpack_copy(const char *target, const char *path, char **lowers, int count, bool flush);
 
 /* Keeps what a file may carry from an image: user.* and file capabilities. */
 bool xattr_allowed(const char *name);

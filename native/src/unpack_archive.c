@@ -55,7 +55,7 @@ static bool begins_like_tar(const unsigned char *block, size_t size)
 static void *write_inner(void *context)
 {
 	struct inner *in = context;
-	in->result = write_layer(in->root, &in->limits, stream_open_fed(in->feed, &in->limits));
+	in->result = write_layer(in->root, &in->limits, stream_open_fed(in->feed, &in->limits), false);
 	return NULL;
 }
 

@@ -1,6 +1,7 @@
 /*
  * Writes a layer as overlayfs wants to find it: `.wh.NAME` becomes a character device 0:0, `.wh..wh..opq` the attribute
- * trusted.overlay.opaque of its folder (Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories").
+ * trusted.overlay.opaque of its folder (Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories"). Into a folder
+ * that has the layers below in it already (`apply`), the same entries remove what they hide; see unpack_apply.c.
  */
 #include "unpack.h"
 
@@ -30,6 +31,8 @@ struct layer {
 	uint64_t entries, file_bytes, skipped;
 	/* Making a file changes its folder's time, so the folders' times are set last. */
 	struct folder_time *times;
+	/* The target has the layers below in it: what this one wrote so far. */
+	struct written *written;
 };
 
 bool xattr_allowed(const char *name)
@@ -102,6 +105,10 @@ static bool make_room(struct layer *l, int parent, const struct tree_name *name,
 	}
 	if (S_ISDIR(st.st_mode))
 		tree_forget(&l->tree, name);
+	if (l->written && S_ISDIR(st.st_mode) && !written_has(l->written, name)) {
+		remove_tree(parent, part, path);
+		return false;
+	}
 	if (unlinkat(parent, part, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) < 0)
 		fail(errno == ENOTEMPTY ? KIND_REFUSED : KIND_IO, "replace", errno == ENOTEMPTY ? 0 : errno,
 		     "\"%s\" appears twice, first as a folder with content", path);
@@ -228,6 +235,11 @@ static bool make_whiteout(struct layer *l, struct tree_name *name, const char *p
 	if (strncmp(part, WHITEOUT, 4) != 0)
 		return false;
 	int parent = tree_parent(&l->tree, name, TREE_FOLLOW_INSIDE, true);
+	if (l->written && strcmp(part, OPAQUE) == 0) {
+		name->count--;
+		remove_lower_content(l->written, parent, name);
+		return true;
+	}
 	if (strcmp(part, OPAQUE) == 0) {
 		if (fsetxattr(parent, "trusted.overlay.opaque", "y", 1, 0) < 0)
 			fail(KIND_IO, "set opaque", errno, "cannot mark the folder of %s", path);
@@ -238,6 +250,12 @@ static bool make_whiteout(struct layer *l, struct tree_name *name, const char *p
 		return true;
 	if (*hidden == '\0' || strcmp(hidden, ".") == 0 || strcmp(hidden, "..") == 0)
 		fail(KIND_REFUSED, "whiteout", 0, "\"%s\" is a whiteout of \"%s\"", path, hidden);
+	if (l->written) {
+		name->parts[name->count - 1] += 4;
+		tree_forget(&l->tree, name);
+		remove_lower(l->written, parent, name);
+		return true;
+	}
 	if (mknodat(parent, hidden, S_IFCHR | 0600, makedev(0, 0)) == 0)
 		return true;
 	if (errno != EEXIST)
@@ -278,6 +296,8 @@ static void make_entry(struct layer *l, struct archive_entry *entry)
 		make_special(l, &name, entry, path);
 	else
 		l->skipped++; /* devices and sockets: containers get a /dev of their own, and nothing opens these */
+	if (l->written)
+		written_add(l->written, &name);
 }
 
 static void set_folder_times(struct layer *l)
@@ -293,10 +313,11 @@ static void set_folder_times(struct layer *l)
 	}
 }
 
-struct layer_result write_layer(int root, const struct unpack_limits *limits, struct stream *stream)
+struct layer_result write_layer(int root, const struct unpack_limits *limits, struct stream *stream, bool apply)
 {
 	static struct layer l;
-	l = (struct layer){.tree.root = root, .limits = limits, .stream = stream};
+	static struct written written;
+	l = (struct layer){.tree.root = root, .limits = limits, .stream = stream, .written = apply ? &written : NULL};
 	check_reserve(root, limits);
 	l.tar = stream_tar(l.stream);
 	for (struct archive_entry *entry; (entry = stream_next(l.tar, limits, &l.entries));) {
@@ -311,9 +332,9 @@ struct layer_result write_layer(int root, const struct unpack_limits *limits, st
 	return (struct layer_result){result, l.file_bytes, l.entries, l.skipped};
 }
 
-void unpack_layer(int root, const struct unpack_limits *limits, const char *trusted)
+void unpack_layer(int root, const struct unpack_limits *limits, const char *trusted, bool apply)
 {
-	struct layer_result r = write_layer(root, limits, stream_open(STDIN_FILENO, limits, true, trusted));
+	struct layer_result r = write_layer(root, limits, stream_open(STDIN_FILENO, limits, true, trusted), apply);
 	report("done", "\"diffId\":\"%s\",\"digest\":\"%s\",\"tarBytes\":%llu,\"fileBytes\":%llu,\"entries\":%llu,\"skipped\":%llu",
 	       r.stream.diff_id, r.stream.digest, (unsigned long long)r.stream.tar_bytes, (unsigned long long)r.file_bytes,
 	       (unsigned long long)r.entries, (unsigned long long)r.skipped);

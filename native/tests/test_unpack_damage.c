@@ -87,7 +87,7 @@ static int unpack(const unsigned char *bytes, size_t size)
 		int root = open("target", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (dup2(input, 0) < 0 || dup2(nowhere, UNPACK_REPORT_FD) < 0 || root < 0)
 			_exit(99);
-		unpack_layer(root, &limits, NULL);
+		unpack_layer(root, &limits, NULL, false);
 		_exit(0);
 	}
 	int status;

@@ -3,6 +3,7 @@ import { mkdirSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defaults, GantryError } from '@gantry/contracts'
+import { type StorageDriver, storageDrivers } from '@gantry/engine'
 import { z } from 'zod'
 
 /** `packages/agent/src` and `packages/agent/dist` lie equally deep. */
@@ -16,6 +17,7 @@ const environmentSchema = z.object({
     .startsWith('/')
     .default(join(repository, 'native', 'build')),
   GANTRY_LOG: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  GANTRY_STORAGE_DRIVER: z.enum(storageDrivers).optional(),
   /** Group whose members may use the socket; absent: the group `gantry` when the machine has one. */
   GANTRY_GID: z.coerce.number().int().nonnegative().optional(),
   /** `host[:port]`, comma-separated: registries on private addresses that may be used. */
@@ -32,6 +34,7 @@ export interface AgentConfig {
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
   readonly privateRegistries: readonly string[]
   readonly socketGid: number | undefined
+  readonly storageDriver: StorageDriver | undefined
   /** 4 hex digits of the data folder's path: distinguishes what several instances make in one kernel. */
   readonly instanceId: string
 }
@@ -43,7 +46,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): AgentConfig {
     const issue = parsed.error.issues[0]
     throw new GantryError('invalid_input', `${issue?.path.join('.')}: ${issue?.message}`)
   }
-  const { GANTRY_DATA, GANTRY_RUN, GANTRY_NATIVE, GANTRY_LOG, GANTRY_REGISTRIES, GANTRY_GID } = parsed.data
+  const { GANTRY_DATA, GANTRY_RUN, GANTRY_NATIVE, GANTRY_LOG, GANTRY_REGISTRIES, GANTRY_GID, GANTRY_STORAGE_DRIVER } = parsed.data
   mkdirSync(GANTRY_DATA, { recursive: true, mode: 0o711 })
   mkdirSync(GANTRY_RUN, { recursive: true, mode: 0o755 })
   const dataDir = realpathSync(GANTRY_DATA)
@@ -54,6 +57,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): AgentConfig {
     logLevel: GANTRY_LOG,
     privateRegistries: GANTRY_REGISTRIES,
     socketGid: GANTRY_GID,
+    storageDriver: GANTRY_STORAGE_DRIVER,
     instanceId: createHash('sha256').update(dataDir).digest('hex').slice(0, 4),
   }
 }

@@ -30,8 +30,8 @@ import { createNetworkController } from './network/controller.ts'
 import type { EngineConfig } from './ports.ts'
 import { ProjectStore } from './project/project-store.ts'
 import { projectHandlers } from './project/projects.ts'
-import { createLayerStore } from './snapshot/layers.ts'
-import { createOverlaySnapshotter } from './snapshot/overlay.ts'
+import { openStorage } from './snapshot/storage.ts'
+import type { StorageDriver } from './snapshot/storage-driver.ts'
 import { createVolumes, type Volumes } from './volume/volumes.ts'
 
 export interface Engine {
@@ -44,6 +44,8 @@ export interface Engine {
 export interface EngineOptions {
   /** `host[:port]` of registries on private addresses that may be used. */
   readonly privateRegistries?: readonly string[]
+  /** Absent: what the data folder was made with, overlay2 for a new one. */
+  readonly storageDriver?: StorageDriver | undefined
 }
 
 /** Wires the engine's parts, recovers what an earlier life left, and offers the agent's methods. */
@@ -56,9 +58,8 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
   const network = createNetworkController({ config, kernel, events })
   const unpacker = createUnpacker(config)
   const archiver = createArchiver({ ...config, scratchDir: scratchFolder(config) })
-  const layers = await createLayerStore({ config, unpacker })
-  const images = await createImages({ config, events, layers, unpacker, ...options })
-  const snapshots = createOverlaySnapshotter({ config, layers, removeTree: async (path) => void (await kernel.ops([['rmtree', path]])) })
+  const { layers, snapshots } = await openStorage({ config, unpacker, kernel, driver: options.storageDriver })
+  const images = await createImages({ config, events, layers, unpacker, privateRegistries: options.privateRegistries })
   const store = new ContainerStore(config.dataDir, config.log)
   const volumes = await createVolumes({ config, events, unpacker, containerName: (id) => store.get(id)?.name })
   const seccomp = new SeccompCache(config)

@@ -59,12 +59,14 @@ export interface Snapshotter {
   /** Containers that have a writable layer; one that the engine does not know is an orphan to `remove`. */
   list(): Promise<string[]>
 }
-export interface RootfsSource {
-  /** Topmost first, as overlayfs wants them. */
-  readonly lowerDirs: readonly string[]
-  readonly upperDir: string
-  readonly workDir: string
-}
+/** What a container's files are made of. `lowerDirs`: what its image has, topmost first, for who looks into the image. */
+export type RootfsSource = { readonly lowerDirs: readonly string[] } & (
+  | { readonly kind: 'overlay'; readonly upperDir: string; readonly workDir: string }
+  /** The same, put together by a program. */
+  | { readonly kind: 'fuse'; readonly upperDir: string; readonly workDir: string; readonly program: string }
+  /** One folder with everything in it. */
+  | { readonly kind: 'tree'; readonly folder: string }
+)
 
 /** volume/: folders that outlive containers. */
 export interface VolumeStore {

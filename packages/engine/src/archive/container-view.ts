@@ -57,9 +57,7 @@ export function stackView(
   const shown = mounts.filter((mount) => mount.type === 'bind' || mount.type === 'volume').sort((a, b) => depth(a) - depth(b))
   return {
     kind: 'stack',
-    lowerDirs: rootfs.lowerDirs,
-    upperDir: rootfs.upperDir,
-    ...(access === 'write' ? { workDir: rootfs.workDir } : {}),
+    ...ownFolders(rootfs, access === 'write'),
     mounts: shown.map(({ type, source, subpath, target, readOnly, recursive }) => ({
       source: subpath === undefined ? source : join(source, subpath),
       target,
@@ -71,4 +69,10 @@ export function stackView(
       ],
     })),
   }
+}
+
+function ownFolders(rootfs: RootfsSource, writable: boolean): Pick<View & { kind: 'stack' }, 'lowerDirs' | 'upperDir' | 'workDir' | 'tree'> {
+  if (rootfs.kind === 'tree') return { lowerDirs: [], tree: { folder: rootfs.folder, writable } }
+  const { lowerDirs, upperDir, workDir } = rootfs
+  return { lowerDirs, upperDir, ...(writable ? { workDir } : {}) }
 }

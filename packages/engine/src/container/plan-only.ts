@@ -25,7 +25,7 @@ export async function planOnly(parts: Parts, projectId: string, asked: Container
       containerId: placeholderId,
       spec,
       image: { entrypoint: [], command: args, env: [], user: '', workingDir: '' },
-      rootfs: { lowerDirs: layers, upperDir: `${folder}/upper`, workDir: `${folder}/work` },
+      rootfs: { kind: 'overlay', lowerDirs: layers, upperDir: `${folder}/upper`, workDir: `${folder}/work` },
       mounts: spec.mounts.map(plannedMount),
       sandbox: { namespaceOps: sandboxOps(spec, base) },
       cgroupOps: parts.cgroups.createOps(group, spec.resources, deviceRules(spec)).ops,

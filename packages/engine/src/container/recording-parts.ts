@@ -180,7 +180,7 @@ export class Recorder {
         driver: 'recording',
         prepare: async (id: string) => {
           this.#take('snapshot', id)
-          return { lowerDirs: [], upperDir: '/u', workDir: '/w' }
+          return { kind: 'overlay', lowerDirs: [], upperDir: '/u', workDir: '/w' }
         },
         remove: give('snapshot'),
         usage: async () => 10,

@@ -43,7 +43,8 @@ export async function storeImage(context: ImageContext, request: StoreRequest): 
   for (const [index, layer] of layers.entries()) {
     await request.layerReady(index)
     const limited = { ...request, limits: { ...request.limits, maxBytes: leftBytes } }
-    const committed = await commit(context, layer, { request: limited, unpacked: request.unpacked?.(index) })
+    const parent = layers[index - 1]?.chainId
+    const committed = await commit(context, { ...layer, parent }, { request: limited, unpacked: request.unpacked?.(index) })
     leftBytes -= committed.fileBytes
     if (leftBytes < 0) throw tooLarge(request.limits.maxBytes)
   }
@@ -56,7 +57,7 @@ export async function storeImage(context: ImageContext, request: StoreRequest): 
 
 async function commit(
   context: ImageContext,
-  layer: LayerRecord,
+  layer: LayerRecord & { parent: string | undefined },
   { request, unpacked }: { request: StoreRequest; unpacked: PreparedLayer | undefined },
 ) {
   const short = layer.digest.slice(7, 19)
@@ -68,6 +69,7 @@ async function commit(
   request.onProgress?.({ id: short, status: 'extracting', current: 0, total: layer.size })
   const committed = await context.layers.commit({
     chainId: layer.chainId,
+    parent: layer.parent,
     diffId: layer.diffId,
     blobPath: context.content.path(layer.digest),
     blobDigest: layer.digest,

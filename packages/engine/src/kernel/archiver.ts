@@ -24,6 +24,8 @@ export type View =
       /** A container's own layer; it is read-only without `workDir`. */
       readonly upperDir?: string
       readonly workDir?: string
+      /** In place of layers: one folder that has everything in it. */
+      readonly tree?: { readonly folder: string; readonly writable: boolean }
       readonly mounts: readonly { readonly source: string; readonly target: string; readonly flags: readonly ('ro' | 'strict' | 'rec')[] }[]
     }
   | { readonly kind: 'folder'; readonly path: string; readonly writable: boolean }
@@ -159,7 +161,8 @@ function viewArguments(view: View, scratchDir: string): string[] {
     case 'stack': {
       const { lowerDirs, mounts } = view
       const mountArguments = mounts.flatMap(({ source, target, flags }) => [source, target, flags.join(',') || '-'])
-      const folders = [scratchDir, view.upperDir ?? '-', view.workDir ?? '-', String(lowerDirs.length), ...lowerDirs]
+      const own = view.tree ? [view.tree.folder, view.tree.writable ? 'tree-rw' : 'tree-ro'] : [view.upperDir ?? '-', view.workDir ?? '-']
+      const folders = [scratchDir, ...own, String(lowerDirs.length), ...lowerDirs]
       return ['stack', ...folders, String(mounts.length), ...mountArguments]
     }
   }

@@ -98,7 +98,7 @@ describe('a container start', () => {
     const error = await failure(
       lab.start(
         { command: ['true'] },
-        { rootfs: { lowerDirs: ['/no/such/layer'], upperDir: `${lab.dir}/x/u`, workDir: `${lab.dir}/x/w` } },
+        { rootfs: { kind: 'overlay', lowerDirs: ['/no/such/layer'], upperDir: `${lab.dir}/x/u`, workDir: `${lab.dir}/x/w` } },
       ),
     )
     expect(error).toMatchObject({ detail: { errno: 'ENOENT' } })

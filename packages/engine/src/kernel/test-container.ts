@@ -90,7 +90,7 @@ export class Laboratory {
       containerId: id,
       spec: parsed,
       image: { entrypoint: [], command: [], env: [], user: '', workingDir: '' },
-      rootfs: { lowerDirs: [this.layer], upperDir: `${dir}/upper`, workDir: `${dir}/work` },
+      rootfs: { kind: 'overlay', lowerDirs: [this.layer], upperDir: `${dir}/upper`, workDir: `${dir}/work` },
       mounts: [],
       sandbox: { namespaceOps },
       cgroupOps: [],
@@ -114,7 +114,7 @@ export class Laboratory {
     return {
       id: input.containerId,
       monitorDir: input.monitorDir,
-      upper: input.rootfs.upperDir,
+      upper: input.rootfs.kind === 'tree' ? input.rootfs.folder : input.rootfs.upperDir,
       logPath: input.logPath,
       exitFile: input.exitFile,
       started,

@@ -55,13 +55,19 @@ export interface StreamOptions {
   readonly onProgress?: (bytes: number) => void
 }
 
+export interface LayerOptions extends StreamOptions {
+  readonly trustedDigest?: string | undefined
+  readonly apply?: boolean
+}
+
 /** The native unpacker: each call is one confined process that sees nothing but its target folder. */
 export interface Unpacker {
   /**
    * Writes a layer (plain, gzip, zstd, xz or bzip2 tar) into the empty folder `target`. Nothing is flushed. With
-   * `trustedDigest`, which the blob was checked against when it was written, a plain one is not hashed again.
+   * `trustedDigest`, which the blob was checked against when it was written, a plain one is not hashed again. With `apply`,
+   * `target` has the layers below in it, and what the layer deletes is removed instead of marked.
    */
-  layer(blobPath: string, target: string, options: StreamOptions & { trustedDigest?: string | undefined }): Promise<UnpackedLayer>
+  layer(blobPath: string, target: string, options: LayerOptions): Promise<UnpackedLayer>
   /**
    * Splits an image archive into its files, numbered in `target`; `onMember` is called as each one is complete. A socket is handed to
    * the program itself, and no byte passes through here.
@@ -76,6 +82,12 @@ export interface Unpacker {
    * False: the layers have no folder there.
    */
   copy(lowerDirs: readonly string[], path: string, target: string): Promise<boolean>
+  /** Copies all of `source` into the empty folder `target`, sharing blocks where the file system can; nothing is flushed. */
+  clone(source: string, target: string): Promise<void>
+  /** btrfs: an empty subvolume, or a snapshot of the subvolume `source`. */
+  subvolume(path: string, source?: string): Promise<void>
+  /** False: subvolumes lie in it, so it has to be emptied first. One that is not there is no error. */
+  removeSubvolume(path: string): Promise<boolean>
   /** Flushes the file system that `folder` lies on (syncfs(2)). */
   sync(folder: string): Promise<void>
 }
@@ -90,6 +102,15 @@ export function createUnpacker(options: { nativeDir: string }): Unpacker {
       const [last] = await run(spawnUnpack(program, ['copy', target, path, ...lowerDirs], 'ignore'), {})
       return last?.copied === true
     },
+    clone: async (source, target) => void (await run(spawnUnpack(program, ['clone', target, source], 'ignore'), {})),
+    subvolume: async (path, source) => {
+      const args = source === undefined ? ['subvolume', path] : ['snapshot', source, path]
+      await run(spawnUnpack(program, args, 'ignore'), {})
+    },
+    removeSubvolume: async (path) => {
+      const [last] = await run(spawnUnpack(program, ['remove-subvolume', path], 'ignore'), {})
+      return last?.done === true
+    },
     sync: async (folder) => void (await run(spawnUnpack(program, ['sync', folder], 'ignore'), {})),
   }
 }
@@ -99,14 +120,12 @@ export type Report = Record<string, unknown>
 /** Nothing of the agent's environment is the business of what it starts. The type is widened by some packages to demand NODE_ENV. */
 export const noEnvironment = {} as NodeJS.ProcessEnv
 
-async function unpackLayer(
-  program: string,
-  job: { blobPath: string; target: string; stream: StreamOptions & { trustedDigest?: string | undefined } },
-): Promise<UnpackedLayer> {
+async function unpackLayer(program: string, job: { blobPath: string; target: string; stream: LayerOptions }): Promise<UnpackedLayer> {
   const blob = await open(job.blobPath, 'r')
   try {
     const trusted = job.stream.trustedDigest ? [job.stream.trustedDigest.slice(7)] : []
-    const child = spawnUnpack(program, ['layer', job.target, ...limitArguments(job.stream.limits), ...trusted], blob)
+    const command = job.stream.apply ? 'apply' : 'layer'
+    const child = spawnUnpack(program, [command, job.target, ...limitArguments(job.stream.limits), ...trusted], blob)
     const [done = {}] = await run(child, { signal: job.stream.signal, onReport: progressOnly(job.stream) })
     return unpackedLayer(done)
   } finally {

@@ -1,5 +1,5 @@
 import { containerDefaults, type Op } from '@gantry/contracts'
-import type { ResolvedMount } from '../ports.ts'
+import type { ResolvedMount, RootfsSource } from '../ports.ts'
 import { sharesHostName } from './namespaces.ts'
 import { pathOps } from './paths.ts'
 import type { StartInput } from './plan.ts'
@@ -22,7 +22,7 @@ export function rootfsOps(input: StartInput): Op[] {
   const propagation = rootPropagation(input.mounts)
   return [
     ['propagation', propagation],
-    ['overlay', input.rootfs.upperDir, input.rootfs.workDir, ...input.rootfs.lowerDirs],
+    rootOp(input.rootfs),
     ['proc', '/proc'],
     ...devOps(input),
     ['sysfs', '/sys', spec.privileged ? 'rw' : 'ro'],
@@ -39,6 +39,13 @@ export function rootfsOps(input: StartInput): Op[] {
     ...(spec.readonlyRootfs ? [['rootfs.readonly'] as Op] : []),
     ['pivot', propagation],
   ]
+}
+
+/** Ids are shifted to the container's user namespace on the way, by the kernel or by the program. */
+function rootOp(rootfs: RootfsSource): Op {
+  if (rootfs.kind === 'tree') return ['tree', rootfs.folder]
+  const folders = [rootfs.upperDir, rootfs.workDir, ...rootfs.lowerDirs]
+  return rootfs.kind === 'fuse' ? ['fuse', rootfs.program, ...folders] : ['overlay', ...folders]
 }
 
 function devOps({ spec, joinPid }: StartInput): Op[] {

@@ -12,7 +12,7 @@ function input(spec: Partial<ContainerSpecInput> = {}, change: Partial<StartInpu
     containerId: id,
     spec: containerSpecSchema.parse({ image: 'app', ...spec }),
     image,
-    rootfs: { lowerDirs: ['/layers/top', '/layers/base'], upperDir: '/c/upper', workDir: '/c/work' },
+    rootfs: { kind: 'overlay', lowerDirs: ['/layers/top', '/layers/base'], upperDir: '/c/upper', workDir: '/c/work' },
     mounts: [],
     sandbox: { namespaceOps: [['sandbox', 'key']] },
     cgroupOps: [['mkdir', '/cg/c', '0755']],

@@ -28,6 +28,8 @@ export type Layer = z.infer<typeof layerSchema>
 
 export interface LayerRequest {
   readonly chainId: string
+  /** The layer below; undefined for the lowest one. It is committed already. */
+  readonly parent: string | undefined
   /** What the tar's digest must be. */
   readonly diffId: string
   readonly blobPath: string
@@ -54,7 +56,7 @@ export interface LayerStore {
   readonly writeBehind: WriteBehind
   get(chainId: string): Layer | undefined
   list(): Layer[]
-  /** Folder with the layer's own content. */
+  /** Folder with the layer's own content; with `trees`, with that of all below it too. */
   path(chainId: string): string
   /** Commits the layer unless it is there; callers at the same time share the work. It is flushed to the disk later (`writeBehind`). Throws `invalid_input` when the content is not what was announced. */
   commit(request: LayerRequest): Promise<Layer>
@@ -62,12 +64,27 @@ export interface LayerStore {
   remove(chainId: string): Promise<void>
 }
 
-/** Reads what is committed below `<dataDir>/overlay2` and removes what an earlier life of the agent left half done. */
+/** How a driver makes folders that have all of their layers in them. */
+export interface Trees {
+  /** An empty one. */
+  create(path: string): Promise<void>
+  /** A copy of its own, of which `source` never notices. */
+  clone(source: string, path: string): Promise<void>
+  /** Idempotent. */
+  remove(path: string): Promise<void>
+}
+
+/** Reads what is committed below `<dataDir>/<folder>` and removes what an earlier life of the agent left half done. */
 export async function createLayerStore(options: {
   config: Pick<EngineConfig, 'dataDir' | 'log'>
   unpacker: Pick<Unpacker, 'layer' | 'sync'>
+  /** Of the data folder; the driver's name. */
+  folder?: string
+  /** Given: a layer is a whole tree, made from the tree of the layer below; absent: the difference that it makes. */
+  trees?: Trees | undefined
 }): Promise<LayerStore> {
-  const root = join(options.config.dataDir, 'overlay2')
+  const { trees } = options
+  const root = join(options.config.dataDir, options.folder ?? 'overlay2')
   const folders = { layers: join(root, 'layers'), temporary: join(root, 'tmp') }
   mkdirSync(root, { recursive: true, mode: 0o700 })
   await rm(folders.temporary, { recursive: true, force: true })
@@ -78,7 +95,7 @@ export async function createLayerStore(options: {
     onFailure: (error) => options.config.log('error', `layers cannot be flushed to the disk: ${error}`),
   })
   const { layers, unreadable } = readLayers(folders.layers, { log: options.config.log, lostSession: writeBehind.unsynced?.session })
-  for (const name of unreadable) await discard(join(folders.layers, name), folders.temporary)
+  for (const name of unreadable) await discard(join(folders.layers, name), folders.temporary, trees)
   const commits = new SharedWork<Layer, number>()
   const folder = (chainId: string) => join(folders.layers, hexOf(chainId))
 
@@ -91,14 +108,16 @@ export async function createLayerStore(options: {
       const present = layers.get(request.chainId)
       if (present) return present
       const unpack = (signal: AbortSignal, onProgress: (bytes: number) => void) =>
-        writeBehind.write((session) => commitLayer({ ...request, signal, onProgress }, { folders, unpacker: options.unpacker, session }))
+        writeBehind.write((session) =>
+          commitLayer({ ...request, signal, onProgress }, { folders, unpacker: options.unpacker, session, trees }),
+        )
       const layer = await commits.run(request.chainId, unpack, request)
       layers.set(layer.chainId, layer)
       return layer
     },
     async remove(chainId) {
       layers.delete(chainId)
-      await discard(folder(chainId), folders.temporary)
+      await discard(folder(chainId), folders.temporary, trees)
     },
   }
 }
@@ -107,14 +126,17 @@ interface Places {
   readonly folders: { readonly layers: string; readonly temporary: string }
   readonly unpacker: Pick<Unpacker, 'layer'>
   readonly session: string
+  readonly trees: Trees | undefined
 }
 
-async function commitLayer(request: LayerRequest, { folders, unpacker, session }: Places): Promise<Layer> {
+async function commitLayer(request: LayerRequest, { folders, unpacker, session, trees }: Places): Promise<Layer> {
   const temporary = join(folders.temporary, randomBytes(8).toString('hex'))
   try {
     const diff = join(temporary, 'diff')
     await mkdir(temporary)
-    const unpacked = (await takeOver(request.unpacked, diff)) ?? (await unpack(unpacker, request, diff))
+    const unpacked = trees
+      ? await apply({ unpacker, trees }, request, { below: request.parent && join(folders.layers, hexOf(request.parent), 'diff'), diff })
+      : ((await takeOver(request.unpacked, diff)) ?? (await unpack(unpacker, request, diff)))
     if (unpacked.diffId !== request.diffId) {
       throw new GantryError('invalid_input', `layer content has digest ${unpacked.diffId}, its image says ${request.diffId}`)
     }
@@ -126,6 +148,7 @@ async function commitLayer(request: LayerRequest, { folders, unpacker, session }
     faultPoint('layer.committed')
     return layer
   } catch (error) {
+    await trees?.remove(join(temporary, 'diff'))
     await rm(temporary, { recursive: true, force: true })
     throw error
   }
@@ -135,6 +158,21 @@ async function unpack(unpacker: Places['unpacker'], request: LayerRequest, diff:
   await mkdir(diff)
   await chmod(diff, 0o755)
   return unpacker.layer(request.blobPath, diff, { ...request, trustedDigest: request.blobDigest })
+}
+
+/** Into a copy of all that is below. */
+async function apply(
+  { unpacker, trees }: Pick<Places, 'unpacker'> & { trees: Trees },
+  request: LayerRequest,
+  { below, diff }: { below: string | undefined; diff: string },
+): Promise<UnpackedLayer> {
+  if (below) {
+    await trees.clone(below, diff)
+  } else {
+    await trees.create(diff)
+    await chmod(diff, 0o755)
+  }
+  return unpacker.layer(request.blobPath, diff, { ...request, trustedDigest: request.blobDigest, apply: true })
 }
 
 /** Undefined when there is nothing, when another image of the same archive has it already, or when it lies on another file system. */
@@ -151,7 +189,7 @@ async function takeOver(prepared: PreparedLayer | undefined, diff: string): Prom
 }
 
 /** Out of sight first, in one step, so that a crash in between leaves no layer with half its files. */
-async function discard(folder: string, temporaryFolder: string): Promise<void> {
+async function discard(folder: string, temporaryFolder: string, trees: Trees | undefined): Promise<void> {
   const doomed = join(temporaryFolder, randomBytes(8).toString('hex'))
   try {
     // Synchronous: nobody can begin to use the layer between the caller's check and this.
@@ -160,6 +198,7 @@ async function discard(folder: string, temporaryFolder: string): Promise<void> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
     throw error
   }
+  await trees?.remove(join(doomed, 'diff'))
   await rm(doomed, { recursive: true, force: true })
 }
 

@@ -1,4 +1,4 @@
-import type { Dirent, Stats } from 'node:fs'
+import { type Dirent, existsSync, type Stats } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { extendedAttribute } from '../kernel/xattr.ts'
@@ -12,11 +12,14 @@ export type Change = { kind: 'modified' | 'added' | 'deleted'; path: string }
 export async function diffUpper(upperDir: string, lowerDirs: readonly string[]): Promise<Change[]> {
   const changes: Change[] = []
   await diffFolder({ upper: upperDir, lowers: lowerDirs, path: '' }, changes)
-  return changes.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
+  return changes.sort(byPath)
 }
+
+export const byPath = (a: Change, b: Change): number => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0)
 
 /** Empty files that a start makes to mount the engine's own over; no change by the container. */
 const mountPoints: ReadonlySet<string> = new Set(['/etc/hosts', '/etc/hostname', '/etc/resolv.conf'])
+export const isMountPoint = (path: string): boolean => mountPoints.has(path)
 
 interface Level {
   readonly upper: string
@@ -28,7 +31,7 @@ interface Level {
 
 async function diffFolder(level: Level, changes: Change[]): Promise<void> {
   const entries = await readdir(level.upper, { withFileTypes: true })
-  for (const entry of entries) await diffEntry(level, entry, changes)
+  for (const entry of entries) if (!isMark(entry.name)) await diffEntry(level, entry, changes)
   if (isOpaque(level.upper)) await deletedByOpaque(level, new Set(entries.map((entry) => entry.name)), changes)
 }
 
@@ -41,7 +44,7 @@ async function diffEntry(level: Level, entry: Dirent, changes: Change[]): Promis
     if (below) changes.push({ kind: 'deleted', path })
     return
   }
-  if (!below && mountPoints.has(path) && entry.isFile() && stat.size === 0) return
+  if (!below && isMountPoint(path) && entry.isFile() && stat.size === 0) return
   changes.push({ kind: below ? 'modified' : 'added', path })
   if (entry.isDirectory()) await diffFolder({ upper, lowers: below?.folders ?? [], path }, changes)
 }
@@ -80,4 +83,7 @@ async function lstatOrMissing(path: string): Promise<Stats | undefined> {
 }
 
 const isWhiteout = (stat: Stats) => stat.isCharacterDevice() && stat.rdev === 0
-const isOpaque = (folder: string) => extendedAttribute(folder, 'trusted.overlay.opaque') === 'y'
+/** fuse-overlayfs marks opaque folders by files in them. */
+const opaqueMark = '.wh..wh..opq'
+const isMark = (name: string) => name === opaqueMark || name === '.wh..opq'
+const isOpaque = (folder: string) => extendedAttribute(folder, 'trusted.overlay.opaque') === 'y' || existsSync(join(folder, opaqueMark))
