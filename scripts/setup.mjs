@@ -39,6 +39,9 @@ const packagesToTest = [
   'procps',
   'git',
   'zstd',
+  'btrfs-progs',
+  'fuse-overlayfs',
+  'fio',
 ]
 
 const sources = ['apps', 'packages', 'prisma', 'scripts/bundle.mjs', 'tsconfig.base.json', 'turbo.json', 'package-lock.json']

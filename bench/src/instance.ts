@@ -10,21 +10,36 @@ import type { CreateOptions, Engine } from './engine.ts'
 export const repository = join(import.meta.dirname, '..', '..')
 const projectId = 'default'
 
-/** Starts an agent of our own with empty folders; what is measured goes over its socket. */
-export async function startGantry(dataParent: string): Promise<Engine> {
+/** An agent of our own with empty folders. */
+export async function startAgent({ dataParent, env }: { dataParent: string; env: Record<string, string> }) {
   const bundle = join(repository, 'packages/agent/dist/main.js')
   if (!existsSync(bundle)) throw new Error(`${bundle} is missing: npm run build makes it`)
   const dataDir = realpathSync(mkdtempSync(join(dataParent, 'gantry-bench-')))
   const runDir = mkdtempSync('/run/gantry-bench-')
-  const meterName = `gantry-bench-${process.pid}-${Date.now()}`
-  const meter = cpuMeter(meterName)
   const child = spawn(process.execPath, [bundle], {
-    env: { ...process.env, GANTRY_DATA: dataDir, GANTRY_RUN: runDir, GANTRY_LOG: 'warn', NODE_ENV: 'production' },
+    env: { ...process.env, GANTRY_DATA: dataDir, GANTRY_RUN: runDir, GANTRY_LOG: 'warn', NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'inherit', 'inherit'],
   })
-  meter.add(child.pid ?? 0)
-  const agent = createAgentClient(join(runDir, 'agent.sock'))
-  await untilAnswers(agent, child)
+  const client = createAgentClient(join(runDir, 'agent.sock'))
+  return {
+    ...{ client, dataDir, pid: child.pid ?? 0 },
+    ready: () => untilAnswers(client, child),
+    async close() {
+      client.close()
+      await ended(child)
+      for (const folder of [dataDir, runDir]) rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** What is measured goes over the agent's socket. */
+export async function startGantry(dataParent: string): Promise<Engine> {
+  const meterName = `gantry-bench-${process.pid}-${Date.now()}`
+  const meter = cpuMeter(meterName)
+  const own = await startAgent({ dataParent, env: {} })
+  const { client: agent, dataDir } = own
+  meter.add(own.pid)
+  await own.ready()
   const group = `gantry-${createHash('sha256').update(dataDir).digest('hex').slice(0, 4)}`
   const calls = agentCalls(agent)
   return {
@@ -34,10 +49,8 @@ export async function startGantry(dataParent: string): Promise<Engine> {
     processes: () => processesOf((_pid, _commandLine, cgroups) => cgroups.includes(`/${meterName}/`) || cgroups.includes(`/${group}/`)),
     async close() {
       for (const { id } of await agent.call('container.list', {})) await calls.remove(id)
-      agent.close()
-      await ended(child)
+      await own.close()
       await meter.remove()
-      for (const folder of [dataDir, runDir]) rmSync(folder, { recursive: true, force: true })
     },
   }
 }

@@ -1,7 +1,8 @@
-/** `npm run bench [-- NAME…] [--json]`: figures beside what else is installed. See README.md for the names. */
+/** `npm run bench [-- NAME…] [--json] [--quick]`: figures beside what else is installed. See README.md for the names. */
 import type { Benchmark, Result } from './benchmark.ts'
 import { memory, stats } from './resident.ts'
 import { exec, parallel, start } from './start.ts'
+import { storage, storageTable } from './storage.ts'
 import { imageLarge, imageSmall, log } from './throughput.ts'
 
 const benchmarks: readonly Benchmark[] = [start, exec, parallel, memory, stats, log, imageLarge, imageSmall]
@@ -20,16 +21,21 @@ function report({ name, unit, better, subjects }: Result): string {
 
 const json = process.argv.includes('--json')
 const chosen = process.argv.slice(2).filter((argument) => !argument.startsWith('-'))
-const unknown = chosen.find((name) => !benchmarks.some((benchmark) => benchmark.name === name))
+const unknown = chosen.find((name) => name !== 'storage' && !benchmarks.some((benchmark) => benchmark.name === name))
 if (unknown !== undefined) {
   console.error(
-    `bench: unknown name ${unknown}; there are:\n${benchmarks.map(({ name, what }) => `  ${name.padEnd(12)} ${what}`).join('\n')}`,
+    `bench: unknown name ${unknown}; there are:\n${[...benchmarks, { name: 'storage', what: 'files in a container by storage driver (only when named; --quick for three sizes)' }].map(({ name, what }) => `  ${name.padEnd(12)} ${what}`).join('\n')}`,
   )
   process.exit(2)
 }
 if (process.getuid?.() !== 0) {
   console.error('bench: needs root, as it runs an agent of its own')
   process.exit(2)
+}
+// Takes minutes and a table of its own: only when it is asked for.
+if (chosen.includes('storage')) {
+  const results = await storage({ quick: process.argv.includes('--quick') })
+  console.log(json ? results.map(({ name, unit, subjects }) => JSON.stringify({ name, unit, subjects })).join('\n') : storageTable(results))
 }
 for (const benchmark of benchmarks) {
   if (chosen.length > 0 && !chosen.includes(benchmark.name)) continue

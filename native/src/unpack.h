@@ -132,16 +132,16 @@ void tree_forget(struct tree *tree, const struct tree_name *name);
 bool is_whiteout(const struct stat *st);
 
 /* unpack_apply.c: names that the layer being applied wrote, and removing what lies below it. */
-struct written {
+struct written_names {
 	void *names;
 };
-void written_add(struct written *written, const struct tree_name *name);
-bool written_has(const struct written *written, const struct tree_name *name);
+void written_add(struct written_names *written, const struct tree_name *name);
+bool written_has(const struct written_names *written, const struct tree_name *name);
 /* `part` of the folder `parent` and all below, following no link; it may be missing. */
 void remove_tree(int parent, const char *part, const char *path);
 /* What the layer did not write: of `name`, the last part of which lies in `parent`; of the folder `name`. */
-void remove_lower(struct written *written, int parent, const struct tree_name *name);
-void remove_lower_content(struct written *written, int folder, const struct tree_name *name);
+void remove_lower(struct written_names *written, int parent, const struct tree_name *name);
+void remove_lower_content(struct written_names *written, int folder, const struct tree_name *name);
 
 /* unpack_btrfs.c */
 void btrfs_create(const char *path);

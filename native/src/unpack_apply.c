@@ -18,7 +18,7 @@ static int by_text(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
-static void add_text(struct written *written, const char *path)
+static void add_text(struct written_names *written, const char *path)
 {
 	if (tfind(path, &written->names, by_text))
 		return;
@@ -33,7 +33,7 @@ static void append(char *path, const char *part)
 	snprintf(path + at, UNPACK_PATH_MAX - at, "%s%s", at ? "/" : "", part);
 }
 
-void written_add(struct written *written, const struct tree_name *name)
+void written_add(struct written_names *written, const struct tree_name *name)
 {
 	char path[UNPACK_PATH_MAX] = "";
 	/* The folders on the way as well: the layer means them to be there. */
@@ -50,7 +50,7 @@ static void join_name(char *path, const struct tree_name *name)
 		append(path, name->parts[i]);
 }
 
-bool written_has(const struct written *written, const struct tree_name *name)
+bool written_has(const struct written_names *written, const struct tree_name *name)
 {
 	char path[UNPACK_PATH_MAX];
 	join_name(path, name);
@@ -87,7 +87,7 @@ void remove_tree(int parent, const char *part, const char *path)
 }
 
 /* `path`, in the tree's own words, is a buffer that is put back as it was. */
-static void remove_unwritten(struct written *written, int folder, char *path)
+static void remove_unwritten(struct written_names *written, int folder, char *path)
 {
 	int fd = fcntl(folder, F_DUPFD_CLOEXEC, 0);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -113,14 +113,14 @@ static void remove_unwritten(struct written *written, int folder, char *path)
 	closedir(dir);
 }
 
-void remove_lower_content(struct written *written, int folder, const struct tree_name *name)
+void remove_lower_content(struct written_names *written, int folder, const struct tree_name *name)
 {
 	char path[UNPACK_PATH_MAX];
 	join_name(path, name);
 	remove_unwritten(written, folder, path);
 }
 
-void remove_lower(struct written *written, int parent, const struct tree_name *name)
+void remove_lower(struct written_names *written, int parent, const struct tree_name *name)
 {
 	char path[UNPACK_PATH_MAX];
 	join_name(path, name);

@@ -32,7 +32,7 @@ struct layer {
 	/* Making a file changes its folder's time, so the folders' times are set last. */
 	struct folder_time *times;
 	/* The target has the layers below in it: what this one wrote so far. */
-	struct written *written;
+	struct written_names *written;
 };
 
 bool xattr_allowed(const char *name)
@@ -316,7 +316,7 @@ static void set_folder_times(struct layer *l)
 struct layer_result write_layer(int root, const struct unpack_limits *limits, struct stream *stream, bool apply)
 {
 	static struct layer l;
-	static struct written written;
+	static struct written_names written;
 	l = (struct layer){.tree.root = root, .limits = limits, .stream = stream, .written = apply ? &written : NULL};
 	check_reserve(root, limits);
 	l.tar = stream_tar(l.stream);
