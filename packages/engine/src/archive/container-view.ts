@@ -71,7 +71,10 @@ export function stackView(
   }
 }
 
-function ownFolders(rootfs: RootfsSource, writable: boolean): Pick<View & { kind: 'stack' }, 'lowerDirs' | 'upperDir' | 'workDir' | 'tree'> {
+function ownFolders(
+  rootfs: RootfsSource,
+  writable: boolean,
+): Pick<View & { kind: 'stack' }, 'lowerDirs' | 'upperDir' | 'workDir' | 'tree'> {
   if (rootfs.kind === 'tree') return { lowerDirs: [], tree: { folder: rootfs.folder, writable } }
   const { lowerDirs, upperDir, workDir } = rootfs
   return { lowerDirs, upperDir, ...(writable ? { workDir } : {}) }
