@@ -138,7 +138,7 @@ struct written_names {
 void written_add(struct written_names *written, const struct tree_name *name);
 bool written_has(const struct written_names *written, const struct tree_name *name);
 /* `part` of the folder `parent` and all below, following no link; it may be missing. */
-void remove_tree(int parent, const char *part, const char *path);
+void remove_below(int parent, const char *part, const char *path);
 /* What the layer did not write: of `name`, the last part of which lies in `parent`; of the folder `name`. */
 void remove_lower(struct written_names *written, int parent, const struct tree_name *name);
 void remove_lower_content(struct written_names *written, int folder, const struct tree_name *name);

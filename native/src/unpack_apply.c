@@ -71,7 +71,7 @@ static bool is_dot(const char *name)
 	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-void remove_tree(int parent, const char *part, const char *path)
+void remove_below(int parent, const char *part, const char *path)
 {
 	if (unlinkat(parent, part, 0) == 0 || errno == ENOENT)
 		return;
@@ -80,7 +80,7 @@ void remove_tree(int parent, const char *part, const char *path)
 	DIR *dir = open_folder(parent, part, path);
 	for (struct dirent *entry; (entry = readdir(dir));)
 		if (!is_dot(entry->d_name))
-			remove_tree(dirfd(dir), entry->d_name, path);
+			remove_below(dirfd(dir), entry->d_name, path);
 	closedir(dir);
 	if (unlinkat(parent, part, AT_REMOVEDIR) < 0)
 		fail(KIND_IO, "remove", errno, "cannot remove what is below %s", path);
@@ -100,7 +100,7 @@ static void remove_unwritten(struct written_names *written, int folder, char *pa
 			continue;
 		append(path, entry->d_name);
 		if (!tfind(path, &written->names, by_text)) {
-			remove_tree(folder, entry->d_name, path);
+			remove_below(folder, entry->d_name, path);
 		} else {
 			int below = openat(folder, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 			if (below >= 0) {
@@ -126,7 +126,7 @@ void remove_lower(struct written_names *written, int parent, const struct tree_n
 	join_name(path, name);
 	const char *part = name->parts[name->count - 1];
 	if (!written_has(written, name)) {
-		remove_tree(parent, part, path);
+		remove_below(parent, part, path);
 		return;
 	}
 	int folder = openat(parent, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -106,7 +106,7 @@ static bool make_room(struct layer *l, int parent, const struct tree_name *name,
 	if (S_ISDIR(st.st_mode))
 		tree_forget(&l->tree, name);
 	if (l->written && S_ISDIR(st.st_mode) && !written_has(l->written, name)) {
-		remove_tree(parent, part, path);
+		remove_below(parent, part, path);
 		return false;
 	}
 	if (unlinkat(parent, part, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) < 0)

@@ -68,6 +68,9 @@ test.each(['vfs', 'btrfs', 'fuse-overlayfs'] as const)('%s: containers with file
   expect(sizeRwBytes).toBeGreaterThan(0)
 
   await agent.client.call('container.stop', { projectId: agent.projectId, container: first, timeoutSeconds: 0 })
+  const stat = { projectId: agent.projectId, container: first }
+  expect(await agent.client.call('container.archiveStat', { ...stat, path: '/etc/mine' })).toMatchObject({ name: 'mine' })
+  await expect(agent.client.call('container.archiveStat', { ...stat, path: '/usr/bin/wget' })).rejects.toMatchObject({ code: 'not_found' })
   await agent.client.call('container.start', { projectId: agent.projectId, container: first })
   expect((await agent.exec(first, ['cat', '/etc/mine'])).stdout).toMatch(/^mine\n/)
   for (const id of [first, second]) await agent.remove(id, { force: true })
