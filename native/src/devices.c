@@ -1,6 +1,7 @@
 /* /dev, terminals, and what covers or locks parts of /proc and /sys. */
 #include <dirent.h>
 #include <linux/openat2.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -46,7 +47,17 @@ int devices_apply(struct start *start, struct planned *planned)
 	return 0;
 }
 
-static int copy_nodes(struct start *start, const char *from, int to)
+/* What of the host's /dev is the container's own, or no device: file systems that are mounted there. */
+static bool is_own_folder(const char *name)
+{
+	static const char *const names[] = {"fd", "mqueue", "pts", "shm"};
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return name[0] == '.';
+}
+
+static int copy_nodes(struct start *start, const char *from, int to, int depth)
 {
 	DIR *dir = opendir(from);
 	if (!dir)
@@ -54,12 +65,18 @@ static int copy_nodes(struct start *start, const char *from, int to)
 	int failed = 0;
 	for (struct dirent *entry; !failed && (entry = readdir(dir));) {
 		struct stat st;
-		if (entry->d_name[0] == '.' || fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+		if (is_own_folder(entry->d_name) || fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		char path[600];
-		snprintf(path, sizeof(path), "%s/%s", from, entry->d_name);
+		if (snprintf(path, sizeof(path), "%s/%s", from, entry->d_name) >= (int)sizeof(path))
+			continue;
+		if (S_ISDIR(st.st_mode) && depth < 8) {
+			mkdirat(to, entry->d_name, 0755);
+			fd_auto int below = openat(to, entry->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+			failed = below >= 0 && copy_nodes(start, path, below, depth + 1) < 0;
+		}
+		if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+			continue;
 		fd_auto int node = clone_node(start, path);
 		fd_auto int target = node < 0 ? -1 : make_file(start, to, entry->d_name);
 		failed = target < 0 || attach_mount(start, node, target, path) < 0;
@@ -68,16 +85,41 @@ static int copy_nodes(struct start *start, const char *from, int to)
 	return failed ? -1 : 0;
 }
 
-/* devices.all DIR: every node directly in the host's /dev, for privileged containers */
+/* devices.all DIR: every node in the host's /dev and its folders, for privileged containers */
 int devices_all_apply(struct start *start, struct planned *planned)
 {
 	(void)planned;
-	return copy_nodes(start, "/dev", start->dev);
+	return copy_nodes(start, "/dev", start->dev, 0);
 }
 
-/* device HOSTPATH PATH: bound by host root, as the container's root may not reach the node's folder */
+/*
+ * In a child, in a mount namespace of its own: the same device on a tmpfs that is the host's (nodes of a user namespace's cannot be
+ * opened), with owners shifted into the container's ids. A bind of the host's own node would be nobody's there.
+ */
+static int shift_node(struct start *start, struct planned *planned)
+{
+	struct stat st;
+	const char *path = planned->args[0];
+	if (stat(path, &st) < 0)
+		return op_fail(&start->ctx, errno, "open the host's %s", path);
+	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+		return op_fail(&start->ctx, ENODEV, "%s is not a device", path);
+	uid_t uid = (uid_t)start->id_base + (st.st_uid < 65536 ? st.st_uid : 0);
+	gid_t gid = (gid_t)start->id_base + (st.st_gid < 65536 ? st.st_gid : 0);
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
+	    mount("tmpfs", start->monitor->dir, "tmpfs", MS_NOSUID | MS_NOEXEC, "size=4k,mode=700") < 0 || chdir(start->monitor->dir) < 0)
+		return op_fail(&start->ctx, errno, "make a staging folder");
+	if (mknod("d", st.st_mode, st.st_rdev) < 0 || chown("d", uid, gid) < 0 || chmod("d", st.st_mode & 07777) < 0)
+		return op_fail(&start->ctx, errno, "make device %s", path);
+	planned->fd = open_tree(AT_FDCWD, "d", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	return planned->fd < 0 ? op_fail(&start->ctx, errno, "clone device %s", path) : 0;
+}
+
+/* device HOSTPATH PATH: made by host root, as the container's root may not reach the node's folder */
 int device_prepare(struct start *start, struct planned *planned)
 {
+	if (start->user_ns >= 0)
+		return made_by_child(start, planned, shift_node);
 	planned->fd = clone_node(start, planned->args[0]);
 	return planned->fd < 0 ? -1 : make_private(&start->ctx, planned->fd, planned->args[0]);
 }

@@ -2,16 +2,22 @@
 
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 /* A chunk of nothing but control characters takes six bytes for each. */
 #define OUT_BYTES (256 * 1024)
-#define FLUSH_AT (OUT_BYTES - 6 * LOG_CHUNK - 256)
+#define FLUSH_AT (OUT_BYTES - 6 * LOG_CHUNK - 4096 - 256)
 
-bool log_init(struct log *log, const char *path, int fd, long long max_bytes, int max_files)
+static bool is_kept(const struct log *log)
+{
+	return log->fd >= 0 || (log->options && log->options->remote.kind != REMOTE_NONE);
+}
+
+bool log_init(struct log *log, struct log_options *options, int fd)
 {
 	struct stat st;
-	*log = (struct log){.path = path, .fd = fd, .max_bytes = max_bytes, .max_files = max_files};
-	if (fd < 0)
+	*log = (struct log){.path = options->path, .fd = fd, .max_bytes = options->max_bytes, .max_files = options->max_files, .options = options};
+	if (!is_kept(log))
 		return true;
 	log->size = fstat(fd, &st) == 0 ? st.st_size : 0;
 	log->out = buf_reserve(OUT_BYTES);
@@ -23,22 +29,58 @@ bool log_init(struct log *log, const char *path, int fd, long long max_bytes, in
 	return true;
 }
 
+/* gzip takes its file away when it is done, by name: so no other may have got that name meanwhile. */
+static void end_compressing(struct log *log)
+{
+	if (log->compressing > 0)
+		while (waitpid(log->compressing, NULL, 0) < 0 && errno == EINTR)
+			;
+	log->compressing = 0;
+}
+
+/* By the host's gzip; without one the file stays as it is. */
+static void compress(struct log *log, const char *path)
+{
+	log->compressing = fork();
+	if (log->compressing == 0) {
+		char *const env[] = {(char[]){"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, NULL};
+		execvpe("gzip", (char *const[]){(char[]){"gzip"}, (char[]){"-qf"}, (char[]){"--"}, (char *)(uintptr_t)path, NULL}, env);
+		_exit(127);
+	}
+}
+
+/* Plain and packed files keep their places; where both are, packing was cut off and the plain one is whole. */
+static void move(const struct log *log, int to)
+{
+	char from_name[560], to_name[560], from_packed[570], to_packed[570];
+	snprintf(to_name, sizeof(to_name), "%s.%d", log->path, to);
+	snprintf(from_name, sizeof(from_name), to > 1 ? "%s.%d" : "%s", log->path, to - 1);
+	snprintf(from_packed, sizeof(from_packed), "%s.gz", from_name);
+	snprintf(to_packed, sizeof(to_packed), "%s.gz", to_name);
+	bool packed = to > 1 && rename(from_packed, to_packed) == 0;
+	if (rename(from_name, to_name) == 0)
+		unlink(to_packed);
+	else if (packed)
+		unlink(to_name);
+}
+
 /* log -> log.1 -> log.2 …, the oldest goes; with one file only, it starts over. */
 static void rotate(struct log *log)
 {
-	char from[560];
-	char to[560];
-	for (int i = log->max_files - 1; i >= 1; i--) {
-		snprintf(to, sizeof(to), "%s.%d", log->path, i);
-		snprintf(from, sizeof(from), i > 1 ? "%s.%d" : "%s", log->path, i - 1);
-		rename(from, to);
-	}
+	end_compressing(log);
+	for (int i = log->max_files - 1; i >= 1; i--)
+		move(log, i);
 	int fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd < 0)
 		return; /* the old file goes on, and is tried again at the next line */
 	close(log->fd);
 	log->fd = fd;
 	log->size = 0;
+	if (log->options->compress && log->max_files > 1) {
+		char packed[560];
+		snprintf(packed, sizeof(packed), "%s.1", log->path);
+		compress(log, packed);
+	}
 }
 
 static unsigned long long count_lines(const struct buf *out)
@@ -71,7 +113,14 @@ static void emit(struct log *log, int stream, const char *time, const char *head
 {
 	struct buf *out = &log->out;
 	size_t before = out->length;
-	buf_text(out, "{\"log\":\"");
+	if (log->options->remote.kind != REMOTE_NONE) {
+		bool partial = tail_length > 0 ? tail[tail_length - 1] != '\n' : head_length > 0 && head[head_length - 1] != '\n';
+		log->dropped += !remote_line(&log->options->remote, stream, partial, head, head_length, tail, tail_length);
+		return;
+	}
+	buf_text(out, "{");
+	buf_text(out, log->options->attrs);
+	buf_text(out, "\"log\":\"");
 	buf_json_inner(out, head, head_length);
 	buf_json_inner(out, tail, tail_length);
 	buf_text(out, stream == LOG_STDOUT ? "\",\"stream\":\"stdout\",\"time\":\"" : "\",\"stream\":\"stderr\",\"time\":\"");
@@ -92,7 +141,7 @@ static void emit(struct log *log, int stream, const char *time, const char *head
 void log_write(struct log *log, int stream, const char *bytes, size_t length)
 {
 	char time[31];
-	if (log->fd < 0)
+	if (!is_kept(log))
 		return;
 	now_rfc3339(time);
 	while (length > 0) {
@@ -117,7 +166,7 @@ void log_write(struct log *log, int stream, const char *bytes, size_t length)
 void log_finish(struct log *log)
 {
 	char time[31];
-	if (log->fd < 0)
+	if (!is_kept(log))
 		return;
 	now_rfc3339(time);
 	for (int stream = 0; stream < 2; stream++)
@@ -126,11 +175,12 @@ void log_finish(struct log *log)
 			log->partial[stream].length = 0;
 		}
 	flush(log);
+	end_compressing(log);
 }
 
 void log_idle(struct log *log)
 {
-	if (log->fd < 0)
+	if (!is_kept(log))
 		return;
 	madvise(log->out.data, OUT_BYTES, MADV_DONTNEED);
 	if (log->partial[0].length == 0 && log->partial[1].length == 0)

@@ -73,10 +73,10 @@ int monitor_open(struct op_ctx *ctx, struct monitor *monitor)
 {
 	if (open_listener(ctx, monitor) < 0)
 		return -1;
-	if (monitor->log_path[0]) {
-		monitor->log = open(monitor->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (monitor->log_options.path[0]) {
+		monitor->log = open(monitor->log_options.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
 		if (monitor->log < 0)
-			return op_fail(ctx, errno, "open log %s", monitor->log_path);
+			return op_fail(ctx, errno, "open log %s", monitor->log_options.path);
 	}
 	if (monitor->ring_path[0]) {
 		monitor->ring = open(monitor->ring_path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -518,7 +518,7 @@ static void watch_init(struct watch *watch, struct monitor *monitor)
 	watch->ring = (struct ring){.framed = !monitor->tty, .fd = monitor->ring, .size = (uint64_t)monitor->ring_bytes};
 	if (!monitor->tty)
 		watch->ring.size = UINT64_MAX / 2;
-	if (!watch->chunk || !log_init(&watch->log, monitor->log_path, monitor->log, monitor->log_max_bytes, monitor->log_max_files))
+	if (!watch->chunk || !log_init(&watch->log, &monitor->log_options, monitor->log))
 		_exit(1);
 	for (int i = 0; i < MAX_VIEWERS; i++)
 		watch->viewers[i].fd = -1;

@@ -2,7 +2,7 @@
 #ifndef GANTRY_MONITOR_H
 #define GANTRY_MONITOR_H
 
-#include "core.h"
+#include "log.h"
 
 struct monitor {
 	char key[80];
@@ -15,9 +15,7 @@ struct monitor {
 	unsigned short rows;
 	enum { STDIN_NONE, STDIN_OPEN, STDIN_ONCE } stdin_mode;
 	unsigned int hold_ms;
-	char log_path[512];
-	long long log_max_bytes;
-	int log_max_files;
+	struct log_options log_options;
 	char ring_path[512];
 	long long ring_bytes;
 	/* memory.oom_control or memory.events of the process's memory group, and its count of kills before the start. */

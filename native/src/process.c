@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 
 #include "start.h"
@@ -163,6 +164,21 @@ int set_capabilities(struct op_ctx *ctx, uint64_t set)
 	return syscall(SYS_capset, &header, data) < 0 ? op_fail(ctx, errno, "set capabilities") : 0;
 }
 
+/* apparmor PROFILE: taken on by the exec that follows (apparmor(7)); procfs is the container's own or checked to be one */
+static int apparmor_apply(struct start *start, struct planned *planned)
+{
+	char words[300];
+	struct statfs fs;
+	fd_auto int proc = start->proc >= 0 ? fcntl(start->proc, F_DUPFD_CLOEXEC, 3) : open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (proc < 0 || fstatfs(proc, &fs) < 0 || fs.f_type != PROC_MAGIC)
+		return op_fail(&start->ctx, EINVAL, "/proc is not procfs");
+	int n = snprintf(words, sizeof(words), "exec %s", planned->args[0]);
+	if (write_file_at(proc, "thread-self/attr/apparmor/exec", words, (size_t)n) < 0 &&
+	    (errno != ENOENT || write_file_at(proc, "thread-self/attr/exec", words, (size_t)n) < 0))
+		return op_fail(&start->ctx, errno, "take on AppArmor profile %s", planned->args[0]);
+	return 0;
+}
+
 static int no_new_privs_apply(struct start *start, struct planned *planned)
 {
 	(void)planned;
@@ -309,6 +325,7 @@ const struct start_op process_ops[] = {
 	{.name = "cwd", .min_args = 1, .apply = cwd_apply},
 	{.name = "caps", .min_args = 1, .prepare = caps_prepare, .apply = caps_apply},
 	{.name = "user", .min_args = 1, .apply = user_and_streams_apply},
+	{.name = "apparmor", .min_args = 1, .apply = apparmor_apply},
 	{.name = "no_new_privs", .min_args = 0, .apply = no_new_privs_apply},
 	{.name = "seccomp", .min_args = 1, .prepare = seccomp_prepare, .apply = seccomp_apply},
 	{.name = "env", .min_args = 1, .apply = env_apply},

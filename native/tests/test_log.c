@@ -1,5 +1,6 @@
 /* The log: docker's format, chunks, rotation, a full disk. */
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include "check.h"
 #include "log.h"
@@ -8,11 +9,16 @@ static char dir[] = "/tmp/gantry-test-log-XXXXXX";
 static char path[64];
 static char content[1 << 20];
 
+static struct log_options options;
+
 static void open_log(struct log *log, long long max_bytes, int max_files)
 {
+	options.max_bytes = max_bytes;
+	options.max_files = max_files;
+	snprintf(options.path, sizeof(options.path), "%s", path);
 	unlink(path);
 	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	CHECK(fd >= 0 && log_init(log, path, fd, max_bytes, max_files));
+	CHECK(fd >= 0 && log_init(log, &options, fd));
 }
 
 static void close_log(struct log *log)
@@ -102,9 +108,116 @@ static void test_full_disk(void)
 {
 	struct log log;
 	int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
-	CHECK(fd >= 0 && log_init(&log, "/dev/full", fd, 0, 1));
+	options = (struct log_options){.path = "/dev/full", .max_files = 1};
+	CHECK(fd >= 0 && log_init(&log, &options, fd));
 	write_text(&log, LOG_STDOUT, "a\nb\n");
 	CHECK(log.dropped == 2);
+	close_log(&log);
+}
+
+/* Packed files move along, and a file that is being packed is never taken for another. */
+static void test_compression(void)
+{
+	struct log log;
+	struct stat st;
+	char name[80];
+	options.compress = true;
+	open_log(&log, 4096, 4);
+	for (int i = 0; i < 300; i++)
+		write_text(&log, LOG_STDOUT, "a line of a log that is rotated and packed\n");
+	log_finish(&log);
+	for (int i = 1; i <= 3; i++) {
+		unsigned char magic[2] = {0};
+		snprintf(name, sizeof(name), "%s.%d", path, i);
+		CHECK(stat(name, &st) < 0);
+		snprintf(name, sizeof(name), "%s.%d.gz", path, i);
+		int fd = open(name, O_RDONLY | O_CLOEXEC);
+		CHECK(fd >= 0 && read(fd, magic, 2) == 2 && magic[0] == 0x1f && magic[1] == 0x8b);
+		close(fd);
+		unlink(name);
+	}
+	snprintf(name, sizeof(name), "%s.4.gz", path);
+	CHECK(stat(name, &st) < 0);
+	options.compress = false;
+	close_log(&log);
+}
+
+static void test_attributes(void)
+{
+	struct log log;
+	snprintf(options.attrs, sizeof(options.attrs), "\"attrs\":{\"a\":\"b\"},");
+	open_log(&log, 0, 1);
+	write_text(&log, LOG_STDERR, "x\n");
+	CHECK(read_file_at(AT_FDCWD, path, content, sizeof(content)) > 0);
+	static const char wanted[] = "{\"attrs\":{\"a\":\"b\"},\"log\":\"x\\n\",\"stream\":\"stderr\",\"time\":\"20";
+	CHECK(strncmp(content, wanted, strlen(wanted)) == 0);
+	options.attrs[0] = '\0';
+	close_log(&log);
+}
+
+static int receiver(struct log_remote *remote)
+{
+	struct sockaddr_un *address = (struct sockaddr_un *)(void *)&remote->address;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	address->sun_family = AF_UNIX;
+	snprintf(address->sun_path, sizeof(address->sun_path), "%s/socket", dir);
+	remote->address_length = sizeof(*address);
+	remote->fd = -1;
+	CHECK(fd >= 0 && bind(fd, (struct sockaddr *)address, sizeof(*address)) == 0);
+	return fd;
+}
+
+static void received(int fd, const char *wanted_start, const char *wanted_end)
+{
+	ssize_t n = recv(fd, content, sizeof(content) - 1, MSG_DONTWAIT);
+	CHECK(n > 0);
+	content[n] = '\0';
+	CHECK(strncmp(content, wanted_start, strlen(wanted_start)) == 0);
+	CHECK((size_t)n >= strlen(wanted_end) && strcmp(content + n - strlen(wanted_end), wanted_end) == 0);
+}
+
+static void test_syslog(void)
+{
+	struct log log;
+	options = (struct log_options){.remote = {.kind = REMOTE_SYSLOG, .format = SYSLOG_LOCAL, .facility = 3, .tag = "web"}};
+	int fd = receiver(&options.remote);
+	CHECK(log_init(&log, &options, -1));
+	char tail[64];
+	snprintf(tail, sizeof(tail), " web[%d]: hello", (int)getpid());
+	write_text(&log, LOG_STDOUT, "hello\n");
+	received(fd, "<30>", tail);
+	write_text(&log, LOG_STDERR, "hello\n");
+	received(fd, "<27>", tail);
+	options.remote.format = SYSLOG_5424;
+	snprintf(options.remote.host, sizeof(options.remote.host), "here");
+	write_text(&log, LOG_STDOUT, "hello");
+	log_finish(&log);
+	snprintf(tail, sizeof(tail), "Z here web %d web - hello", (int)getpid());
+	received(fd, "<30>1 20", tail);
+	/* Nobody listens any more: the line is lost, and counted. */
+	close(fd);
+	unlink(((struct sockaddr_un *)(void *)&options.remote.address)->sun_path);
+	write_text(&log, LOG_STDOUT, "lost\n");
+	CHECK(log.dropped == 1);
+	close_log(&log);
+}
+
+static void test_journal(void)
+{
+	struct log log;
+	options = (struct log_options){.remote = {.kind = REMOTE_JOURNAL, .fields = "CONTAINER_NAME=web\n"}};
+	options.remote.fields_length = strlen(options.remote.fields);
+	int fd = receiver(&options.remote);
+	CHECK(log_init(&log, &options, -1));
+	write_text(&log, LOG_STDERR, "hello\n");
+	ssize_t n = recv(fd, content, sizeof(content), MSG_DONTWAIT);
+	static const char wanted[] = "CONTAINER_NAME=web\nPRIORITY=3\nMESSAGE\n\x05\0\0\0\0\0\0\0hello\n";
+	CHECK(n == (ssize_t)sizeof(wanted) - 1 && memcmp(content, wanted, sizeof(wanted) - 1) == 0);
+	write_text(&log, LOG_STDOUT, "part");
+	log_finish(&log);
+	CHECK(recv(fd, content, sizeof(content), MSG_DONTWAIT) > 0 && strstr(content, "CONTAINER_PARTIAL_MESSAGE=true\n"));
+	close(fd);
+	unlink(((struct sockaddr_un *)(void *)&options.remote.address)->sun_path);
 	close_log(&log);
 }
 
@@ -116,7 +229,11 @@ int main(void)
 	test_chunks();
 	test_rotation();
 	test_one_file();
+	test_compression();
+	test_attributes();
 	test_full_disk();
+	test_syslog();
+	test_journal();
 	unlink(path);
 	return rmdir(dir);
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { logSchema } from './log.ts'
 import { absolutePathSchema, mountSchema } from './mount.ts'
 import {
   containerIdSchema,
@@ -251,17 +252,20 @@ export const containerSpecSchema = z.strictObject({
   ipcMode: z.union([z.enum(['private', 'shareable', 'host', 'none']), z.string().regex(/^container:.+$/)]).default('private'),
   utsMode: z.enum(['private', 'host']).default('private'),
   cgroupnsMode: z.enum(['private', 'host']).default('private'),
-  log: z
-    .strictObject({
-      driver: z.enum(['json-file', 'none']).default('json-file'),
-      maxSizeBytes: z
-        .number()
-        .int()
-        .min(4096)
-        .default(10 * 1024 * 1024),
-      maxFiles: z.number().int().min(1).max(100).default(3),
-    })
-    .prefault({}),
+  log: logSchema,
+  /** Free text for the tools around a container; kept and shown. */
+  annotations: z.record(z.string().min(1).max(256), z.string().max(4096)).default({}),
+  /** Volumes and bind mounts of other containers, taken over at creation where the spec has none. */
+  volumesFrom: z
+    .array(z.strictObject({ container: containerRefSchema, readOnly: z.boolean().default(false) }))
+    .max(64)
+    .default([]),
+  /** `unconfined`, or the name of a loaded profile. Absent: the engine's own where AppArmor is on. */
+  apparmor: z
+    .string()
+    .max(256)
+    .regex(/^[^\s\0]+$/, 'must be the name of a profile')
+    .optional(),
 })
 export type ContainerSpec = z.output<typeof containerSpecSchema>
 export type ContainerSpecInput = z.input<typeof containerSpecSchema>

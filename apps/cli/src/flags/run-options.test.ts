@@ -55,11 +55,34 @@ describe('gantry run', () => {
     })
   })
 
+  it('reads where logs go, what is taken over and what is only noted', () => {
+    const log = ['max-size=1m', 'max-file=2', 'compress=true', 'tag={{.Name}}', 'labels=a,b', 'mode=non-blocking']
+    expect(specOf('--log-driver', 'local', ...log.flatMap((option) => ['--log-opt', option]), 'busybox').log).toMatchObject({
+      driver: 'local',
+      maxSizeBytes: 1_048_576,
+      maxFiles: 2,
+      compress: true,
+      tag: '{{.Name}}',
+      labels: ['a', 'b'],
+      mode: 'non-blocking',
+    })
+    const remote = ['--log-driver', 'syslog', '--log-opt', 'syslog-address=udp://h:1', '--log-opt', 'syslog-facility=local7']
+    expect(specOf(...remote, 'busybox').log.syslog).toEqual({ address: 'udp://h:1', facility: 'local7' })
+    expect(specOf('--volumes-from', 'data:ro', '--annotation', 'a=b', '--security-opt', 'apparmor=unconfined', 'busybox')).toMatchObject({
+      volumesFrom: [{ container: 'data', readOnly: true }],
+      annotations: { a: 'b' },
+      apparmor: 'unconfined',
+    })
+  })
+
   it.each([
     [['-m', '1m', 'busybox'], 'must be at least 6 MiB'],
     [['--restart', 'sometimes', 'busybox'], '--restart sometimes'],
     [['--name', '-bad-', 'busybox'], 'name: must start with a letter or digit'],
     [['--cap-add', 'FLY', 'busybox'], 'capAdd'],
+    [['--log-opt', 'max-speed=1', 'busybox'], '--log-opt max-speed: is not known'],
+    [['--log-driver', 'gelf', 'busybox'], 'log.driver'],
+    [['--volumes-from', 'data:rx', 'busybox'], '--volumes-from data:rx'],
     [['--memory', 'lots', 'busybox'], '--memory: lots is not a size'],
   ])('refuses %j', (line, why) => {
     expect(() => specOf(...line)).toThrow(why)

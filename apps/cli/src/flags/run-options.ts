@@ -1,6 +1,15 @@
 import { readFileSync } from 'node:fs'
-import { type ContainerSpec, type ContainerSpecInput, containerSpecSchema, GantryError, invalidInput, type Ulimit } from '@gantry/contracts'
+import {
+  type ContainerSpec,
+  type ContainerSpecInput,
+  containerSpecSchema,
+  GantryError,
+  invalidInput,
+  logDrivers,
+  type Ulimit,
+} from '@gantry/contracts'
 import { type Command, Option } from 'commander'
+import { parseLog } from './log.ts'
 import { parseMount, parseTmpfs, parseVolume } from './mounts.ts'
 import { type NetworkFlags, parseNetworks } from './networks.ts'
 import { parsePublish } from './ports.ts'
@@ -19,6 +28,8 @@ export interface RunFlags extends ResourceFlags, NetworkFlags {
   envFile: string[]
   label: string[]
   volume: string[]
+  volumesFrom: string[]
+  annotation: string[]
   mount: string[]
   tmpfs: string[]
   publish: string[]
@@ -61,6 +72,7 @@ export interface RunFlags extends ResourceFlags, NetworkFlags {
   healthTimeout?: string
   healthRetries?: string
   healthStartPeriod?: string
+  healthStartInterval?: string
   healthcheck?: boolean
 }
 
@@ -71,6 +83,8 @@ const repeatable: readonly (readonly [string, string])[] = [
   ['--env-file <file>', 'environment variables from a file'],
   ['-l, --label <key=value>', 'label'],
   ['-v, --volume <[source:]target[:options]>', 'volume or host folder'],
+  ['--volumes-from <container[:ro]>', 'the mounts of another container'],
+  ['--annotation <key=value>', 'free text for tools'],
   ['--mount <fields>', 'type=bind|volume|tmpfs,source=…,target=…[,readonly]'],
   ['--tmpfs <path[:options]>', 'tmpfs at this path'],
   ['-p, --publish <[address:]host:container[/protocol]>', 'publish a port'],
@@ -86,12 +100,12 @@ const repeatable: readonly (readonly [string, string])[] = [
   ['--group-add <group>', 'supplementary group'],
   ['--cap-add <capability>', 'add a capability'],
   ['--cap-drop <capability>', 'drop a capability'],
-  ['--security-opt <option>', 'no-new-privileges[=false], seccomp=FILE|unconfined, systempaths=unconfined'],
+  ['--security-opt <option>', 'no-new-privileges[=false], seccomp=FILE|unconfined, apparmor=PROFILE|unconfined, systempaths=unconfined'],
   ['--device <host[:container[:rwm]]>', 'give access to a device'],
   ['--device-cgroup-rule <rule>', 'device rule such as "c 189:* rwm"'],
   ['--ulimit <name=soft[:hard]>', 'resource limit of processes'],
   ['--sysctl <name=value>', 'namespaced kernel setting'],
-  ['--log-opt <key=value>', 'max-size, max-file'],
+  ['--log-opt <key=value>', 'max-size, max-file, compress, labels, env, tag, mode, syslog-address, …'],
 ]
 const single: readonly (readonly [string, string])[] = [
   ['--name <name>', 'name of the container'],
@@ -113,13 +127,14 @@ const single: readonly (readonly [string, string])[] = [
   ['--ipc <mode>', 'private, shareable, host, none or container:NAME'],
   ['--uts <mode>', 'private or host'],
   ['--cgroupns <mode>', 'private or host'],
-  ['--log-driver <driver>', 'json-file or none'],
+  ['--log-driver <driver>', `${logDrivers.join(', ')}`],
   ['--pull <when>', 'always, missing or never'],
   ['--health-cmd <line>', 'shell line that tells health'],
   ['--health-interval <duration>', 'time between checks'],
   ['--health-timeout <duration>', 'time one check may take'],
   ['--health-retries <n>', 'failures in a row until unhealthy'],
   ['--health-start-period <duration>', 'time to start in'],
+  ['--health-start-interval <duration>', 'time between checks while it starts'],
   ['-t, --tty', 'give it a terminal'],
   ['-i, --interactive', 'keep its input open'],
   ['-P, --publish-all', 'publish all exposed ports'],
@@ -163,7 +178,7 @@ export function parseRunSpec(
     init: flags.init ?? false,
     readonlyRootfs: flags.readOnly ?? false,
     healthcheck: health(flags),
-    log: parseLog(flags),
+    log: parseLog(flags.logDriver, pairs('--log-opt', flags.logOpt)),
   }
   const parsed = containerSpecSchema.safeParse(spec)
   if (!parsed.success) throw invalidInput(parsed.error)
@@ -188,6 +203,8 @@ function identity(args: readonly string[], flags: RunFlags, env: Record<string, 
     shmSizeBytes: flags.shmSize === undefined ? undefined : parseSize('--shm-size', flags.shmSize),
     oomScoreAdj: flags.oomScoreAdj === undefined ? undefined : parseInteger('--oom-score-adj', flags.oomScoreAdj),
     sysctls: pairs('--sysctl', flags.sysctl),
+    annotations: pairs('--annotation', flags.annotation),
+    volumesFrom: flags.volumesFrom.map(parseVolumesFrom),
   }
 }
 
@@ -229,6 +246,7 @@ function security(flags: RunFlags): Partial<ContainerSpecInput> {
     // sudo and su work only without it, and docker leaves it off too; ours is on unless asked for.
     noNewPrivileges: !(option('no-new-privileges')?.[1] === 'false' || flags.privileged),
     maskPaths: !(option('systempaths')?.[1] === 'unconfined' || flags.privileged),
+    apparmor: option('apparmor')?.slice(1).join('='),
     devices: flags.device.map((text) => {
       const [hostPath = '', containerPath, permissions] = text.split(':')
       return { hostPath, ...(containerPath && { containerPath }), ...(permissions && { permissions }) }
@@ -249,19 +267,16 @@ function parseRestart(text = 'no'): ContainerSpecInput['restart'] {
   throw new GantryError('invalid_input', `--restart ${text}: is not no, always, unless-stopped or on-failure[:n]`, { field: '--restart' })
 }
 
+function parseVolumesFrom(text: string): ContainerSpec['volumesFrom'][number] {
+  const [container = '', access] = text.split(':')
+  if (container && (access === undefined || access === 'ro' || access === 'rw')) return { container, readOnly: access === 'ro' }
+  throw new GantryError('invalid_input', `--volumes-from ${text}: is not CONTAINER[:ro|rw]`, { field: '--volumes-from', value: text })
+}
+
 function parseUlimit(text: string): Ulimit {
   const [name = '', values = ''] = text.split('=')
   const [soft = '', hard = soft] = values.split(':')
   return { name: name as Ulimit['name'], soft: parseInteger('--ulimit', soft), hard: parseInteger('--ulimit', hard) }
-}
-
-function parseLog(flags: RunFlags): ContainerSpecInput['log'] {
-  const options = pairs('--log-opt', flags.logOpt)
-  return {
-    driver: flags.logDriver as 'json-file' | 'none' | undefined,
-    ...(options['max-size'] && { maxSizeBytes: parseSize('--log-opt max-size', options['max-size']) }),
-    ...(options['max-file'] && { maxFiles: parseInteger('--log-opt max-file', options['max-file']) }),
-  }
 }
 
 function health(flags: RunFlags): ContainerSpecInput['healthcheck'] {
@@ -272,6 +287,7 @@ function health(flags: RunFlags): ContainerSpecInput['healthcheck'] {
     ...(flags.healthInterval && { intervalMs: parseDurationMs('--health-interval', flags.healthInterval) }),
     ...(flags.healthTimeout && { timeoutMs: parseDurationMs('--health-timeout', flags.healthTimeout) }),
     ...(flags.healthRetries && { retries: parseInteger('--health-retries', flags.healthRetries) }),
+    ...(flags.healthStartInterval && { startIntervalMs: parseDurationMs('--health-start-interval', flags.healthStartInterval) }),
     ...(flags.healthStartPeriod && { startPeriodMs: parseDurationMs('--health-start-period', flags.healthStartPeriod) }),
   }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { GantryError, SYSTEM_PROJECT, type ContainerSpec, type Policy } from '@gantry/contracts'
 import { createFile } from '../lib/atomic-file.ts'
 import { faultPoint } from '../lib/fault.ts'
@@ -13,6 +13,7 @@ import { randomName } from './names.ts'
 import { normaliseSpec } from './normalise.ts'
 import { type Parts, emit } from './parts.ts'
 import type { ContainerRecord } from './record.ts'
+import { takeMounts } from './taken-mounts.ts'
 
 export interface CreateRequest {
   readonly projectId: string
@@ -55,10 +56,11 @@ export async function createContainer(parts: Parts, request: CreateRequest): Pro
 
 /** The final spec: normalised, other containers named by id, allowed by policy and machine, with the paths that the policy judged. */
 export async function decide(parts: Parts, request: Omit<CreateRequest, 'operationId'>, image: ResolvedImage, id: string) {
-  const asked = joinById(parts, request.projectId, request.spec)
+  const asked = takeMounts(parts, request.projectId, joinById(parts, request.projectId, request.spec))
   const normalised = normaliseSpec(asked, image.config, id)
   checkJoined(parts, request.projectId, normalised.spec)
   const verdict = await checkPolicy(normalised.spec, request.policy, { ownFolders: [parts.config.dataDir, parts.config.runDir] })
+  checkProfile(normalised.spec)
   const left = parts.cgroups.check(request.projectId, normalised.spec.resources)
   const spec = judgedPaths(normalised.spec, verdict)
   const warnings = [...normalised.warnings, ...left]
@@ -66,6 +68,18 @@ export async function decide(parts: Parts, request: Omit<CreateRequest, 'operati
   // Decided by the machine and not asked for, hence after the policy.
   warnings.push('the data folder cannot be mounted with shifted ids: container root is host root, with fewer capabilities')
   return { ...normalised, spec: { ...spec, userns: 'host' as const }, warnings }
+}
+
+/** A profile that cannot confine is worse than none: it would be believed in. */
+function checkProfile({ apparmor }: ContainerSpec): void {
+  if (apparmor === undefined || apparmor === 'unconfined') return
+  const switchFile = '/sys/module/apparmor/parameters/enabled'
+  if (existsSync(switchFile) && readFileSync(switchFile, 'utf8').startsWith('Y')) return
+  throw new GantryError('unsupported', `AppArmor profile ${apparmor} cannot be used: AppArmor is not on in this kernel`, {
+    field: 'apparmor',
+    value: apparmor,
+    remedy: 'leave it out, or boot with apparmor=1 security=apparmor',
+  })
 }
 
 function judgedPaths(spec: ContainerSpec, verdict: PolicyVerdict): ContainerSpec {

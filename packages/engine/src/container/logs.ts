@@ -20,8 +20,9 @@ export async function* containerLogs(
   request: LogRequest,
   signal: AbortSignal,
 ): AsyncGenerator<{ lines: LogLine[] }> {
-  if (container.record.spec.log.driver === 'none') {
-    throw new GantryError('unsupported', `container ${container.name} keeps no log: its log driver is none`)
+  const { driver } = container.record.spec.log
+  if (driver !== 'json-file' && driver !== 'local') {
+    throw new GantryError('unsupported', 'configured logging driver does not support reading', { field: 'log.driver', value: driver })
   }
   const ended = new AbortController()
   const stopWaiting = new AbortController()

@@ -4,12 +4,14 @@ import type { Started, StartPlan } from '../kernel/kernel.ts'
 import { faultPoint } from '../lib/fault.ts'
 import { rfc3339 } from '../lib/time.ts'
 import { UndoStack } from '../lib/undo.ts'
+import type { LogReceiver } from '../plan/log.ts'
 import { planStart } from '../plan/plan.ts'
 import type { RootfsSource, Sandbox } from '../ports.ts'
 import { type Container, noSuchContainer } from './container.ts'
-import { deviceRules } from './device-rules.ts'
+import { deviceRules, hostDevices } from './device-rules.ts'
 import { releaseRun, runEnded } from './exit.ts'
 import { watchHealth } from './health.ts'
+import { findReceiver } from './log-receiver.ts'
 import { type Parts, emit, monitorDir } from './parts.ts'
 import { removeLocked } from './remove.ts'
 
@@ -95,15 +97,16 @@ async function launch(parts: Parts, container: Container, undo: UndoStack): Prom
   }
   const saved = parts.store.saveState(container, { durable: true })
   saved.catch(() => {})
-  const [sandbox, rootfs, seccompFile] = await settled([
+  const [sandbox, rootfs, seccompFile, receiver] = await settled([
     acquireSandbox(parts, container, joinPid),
     prepareRootfs(parts, container),
     parts.seccompFile(record.spec),
+    findReceiver(record.spec.log),
   ] as const)
   faultPoint('start.network')
   rmSync(dir, { recursive: true, force: true })
   mkdirSync(dir, { recursive: true, mode: 0o700 })
-  const plan = decideStart(parts, container, { sandbox, rootfs, seccompFile, joinPid, dir })
+  const plan = decideStart(parts, container, { sandbox, rootfs, seccompFile, receiver, joinPid, dir })
   faultPoint('start.files')
   // The state reaches the disk while the kernel works; a crash between the two is settled by the monitor that recovery finds.
   const [started] = await settled([parts.kernel.start(plan), saved] as const)
@@ -116,18 +119,19 @@ interface Decided {
   sandbox: Sandbox
   rootfs: RootfsSource
   seccompFile: string | null
+  receiver: LogReceiver | undefined
   joinPid: JoinedProcesses
   dir: string
 }
 
-function decideStart(parts: Parts, container: Container, { sandbox, rootfs, seccompFile, joinPid, dir }: Decided): StartPlan {
+function decideStart(parts: Parts, container: Container, { sandbox, rootfs, seccompFile, receiver, joinPid, dir }: Decided): StartPlan {
   const { record } = container
   const folder = parts.store.folder(record.id)
   const rules = deviceRules(record.spec)
   const cgroup = parts.cgroups.createOps(container.group, record.spec.resources, rules)
   return planStart({
     containerId: record.id,
-    spec: record.spec,
+    spec: { ...record.spec, devices: hostDevices(record.spec.devices) },
     image: { entrypoint: [], command: record.args, env: [], user: '', workingDir: '' },
     rootfs,
     mounts: record.mounts,
@@ -139,6 +143,7 @@ function decideStart(parts: Parts, container: Container, { sandbox, rootfs, secc
     monitorDir: dir,
     files: writeFiles(folder, record.spec.hostname, sandbox),
     logPath: `${folder}/log/container.log`,
+    logged: { name: record.name, image: record.image, receiver },
     exitFile: `${folder}/exit.json`,
     holdForViewerMs: container.waitingViewers > 0 ? holdForViewerMs : 0,
     joinPid,

@@ -1,18 +1,84 @@
-import { type FileHandle, open, stat } from 'node:fs/promises'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { type FileHandle, mkdtemp, open, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { createGunzip } from 'node:zlib'
 
-/** An open log file; it stays readable when rotation renames or removes it. */
+/** An open log file; it stays readable when rotation renames, packs or removes it. */
 export interface LogFile {
   readonly handle: FileHandle
   readonly inode: bigint
   readonly modifiedMs: number
+  /** Unpacked, with what tells it from others: a rotated file's time and length stay, gzip keeps the former. */
+  readonly packed?: { readonly modifiedNs: bigint; readonly size: bigint }
 }
 
-/** The file, or null when it does not exist. */
-export async function openLog(path: string): Promise<LogFile | null> {
-  const handle = await open(path, 'r').catch(absent)
+/** The file, or what rotation has packed it into; null when neither exists. */
+async function openLog(path: string): Promise<LogFile | null> {
+  const handle = (await open(path, 'r').catch(absent)) ?? (await open(`${path}.gz`, 'r').catch(absent))
   if (!handle) return null
-  const { ino, mtimeMs } = await handle.stat({ bigint: true })
-  return { handle, inode: ino, modifiedMs: Number(mtimeMs) }
+  const { ino, mtimeMs, mtimeNs } = await handle.stat({ bigint: true })
+  const facts = { inode: ino, modifiedMs: Number(mtimeMs) }
+  if (!(await isPacked(handle))) return { handle, ...facts }
+  try {
+    const plain = await unpacked(handle)
+    const { size } = await plain.stat({ bigint: true })
+    return { handle: plain, ...facts, packed: { modifiedNs: mtimeNs, size } }
+  } finally {
+    await handle.close().catch(() => {})
+  }
+}
+
+/** The same file, even when one of the two was opened before it was packed. */
+async function isSame(a: LogFile, b: LogFile): Promise<boolean> {
+  if (a.inode === b.inode) return true
+  if (!a.packed && !b.packed) return false
+  const [one, other] = [await mark(a), await mark(b)]
+  return one.modifiedNs === other.modifiedNs && one.size === other.size
+}
+
+async function mark({ handle, packed }: LogFile): Promise<{ modifiedNs: bigint; size: bigint }> {
+  if (packed) return packed
+  const { mtimeNs, size } = await handle.stat({ bigint: true })
+  return { modifiedNs: mtimeNs, size }
+}
+
+/** Index of the last that is the same; -1 when none is. */
+async function lastSame(files: readonly LogFile[], file: LogFile): Promise<number> {
+  for (let at = files.length - 1; at >= 0; at--) {
+    const known = files[at]
+    if (known && (await isSame(known, file))) return at
+  }
+  return -1
+}
+
+/** gzip's magic; a log line begins with a brace. */
+async function isPacked(handle: FileHandle): Promise<boolean> {
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(2), 0, 2, 0)
+  return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b
+}
+
+/** The content on the disk again, in a file without a name: logs are read from any place, and may be longer than memory likes. */
+async function unpacked(packed: FileHandle): Promise<FileHandle> {
+  const folder = await mkdtemp(join(tmpdir(), 'gantry-log-'))
+  try {
+    const handle = await open(join(folder, 'log'), 'wx+', 0o600)
+    try {
+      // By number: streams of a handle would hold it open.
+      await pipeline(
+        createReadStream('', { fd: packed.fd, start: 0, autoClose: false }),
+        createGunzip(),
+        createWriteStream('', { fd: handle.fd, autoClose: false }),
+      )
+    } catch (error) {
+      await handle.close()
+      throw error
+    }
+    return handle
+  } finally {
+    await rm(folder, { recursive: true })
+  }
 }
 
 /** Names in a row that may be missing before the end is believed: a rotation under way leaves a gap that moves. */
@@ -41,7 +107,7 @@ async function openInOrder(path: string): Promise<LogFile[]> {
     const file = await openLog(rotated(path, index))
     gap = file ? 0 : gap + 1
     if (!file) continue
-    if (files.some((known) => known.inode === file.inode)) await file.handle.close()
+    if ((await lastSame(files, file)) >= 0) await file.handle.close()
     else files.unshift(file)
   }
   return files
@@ -59,7 +125,7 @@ export async function openNext(path: string, current: LogFile): Promise<LogFile 
   const newest = await inodeOf(path)
   if (newest === null || newest === current.inode) return null
   const files = await openAll(path)
-  const at = files.findIndex((file) => file.inode === current.inode)
+  const at = await lastSame(files, current)
   const next = files[at + 1] ?? null
   await Promise.all(files.filter((file) => file !== next).map((file) => file.handle.close()))
   return next

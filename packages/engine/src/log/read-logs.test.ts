@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -50,6 +51,35 @@ test('reads rotated files in order and takes lines apart exactly', async () => {
   expect(lines.slice(5).map(({ text, partial }) => (partial ? text : `${text}\n`))).toEqual(odd)
   expect(lines[3]).toEqual({ stream: 'stderr', time: time(3), text: 'line 3', partial: false })
   expect(lines[5 + 3]?.partial).toBe(true)
+})
+
+test('reads packed files as they were, with attributes and from the back', async () => {
+  writeFileSync(`${path}.2`, text(0, 5000))
+  execFileSync('gzip', [`${path}.2`])
+  writeFileSync(`${path}.1`, text(5000, 5010))
+  writeFileSync(path, `${JSON.stringify({ attrs: { tag: 'x' }, log: 'line 5010\n', stream: 'stdout', time: time(5010) })}\n`)
+  expect(numbers(await read())).toEqual(range(0, 5011))
+  expect(numbers(await read({ tail: 100 }))).toEqual(range(4911, 5011))
+  expect(numbers(await read({ tail: 2, stderr: false }))).toEqual([5009, 5010])
+  // Packing that was cut off leaves both: the plain file is whole.
+  writeFileSync(`${path}.1.gz`, Buffer.from([0x1f, 0x8b, 8, 0]))
+  expect(numbers(await read({ tail: 5 }))).toEqual(range(5006, 5011))
+})
+
+test('follow goes on where it was when the file it reads is rotated and packed', async () => {
+  writeFileSync(path, text(0, 10))
+  const ended = new AbortController()
+  const seen: number[] = []
+  for await (const { lines } of readLogs(path, { ...all, follow: true, ended: ended.signal }, new AbortController().signal)) {
+    seen.push(...numbers(lines))
+    if (seen.length === 10) {
+      renameSync(path, `${path}.1`)
+      execFileSync('gzip', [`${path}.1`])
+      writeFileSync(path, text(10, 20))
+    }
+    if (seen.length === 20) ended.abort()
+  }
+  expect(seen).toEqual(range(0, 20))
 })
 
 test('an absent log and an absent folder are empty logs', async () => {

@@ -170,6 +170,12 @@ describe('planStart', () => {
     expect(names(ops({ networkMode: 'host', hostname: 'own' }))).toContain('utsns.new')
   })
 
+  it('takes on an AppArmor profile before identity and locks', () => {
+    const order = names(ops({ apparmor: 'mine' }))
+    expect(order.indexOf('apparmor')).toBeLessThan(order.indexOf('caps'))
+    expect(find('apparmor', { apparmor: 'unconfined' })).toEqual([])
+  })
+
   it('joins and shares namespaces', () => {
     const joined = ops({ pidMode: 'container:x', ipcMode: 'container:x' }, { joinPid: { pid: 11, ipc: 12 } })
     expect(joined).toContainEqual(['pidns.join', '/proc/11/ns/pid'])

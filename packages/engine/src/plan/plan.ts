@@ -2,8 +2,9 @@ import type { ContainerSpec, ExecSpec, ImageConfig, Op } from '@gantry/contracts
 import type { StartPlan } from '../kernel/kernel.ts'
 import type { ResolvedMount, RootfsSource, Sandbox } from '../ports.ts'
 import { execNamespaceOps, namespaceOps } from './namespaces.ts'
+import { logOps, type Logged, type LogReceiver } from './log.ts'
 import { rootfsOps } from './mounts.ts'
-import { execProcessOps, processOps } from './process.ts'
+import { commandLine, execProcessOps, processOps } from './process.ts'
 
 /** Everything a start is decided from. Values only: whoever calls has resolved names, pulled images and made folders. */
 export interface StartInput {
@@ -26,8 +27,10 @@ export interface StartInput {
   readonly monitorDir: string
   /** Host files mounted over /etc/hosts, /etc/hostname and /etc/resolv.conf; null leaves the image's. */
   readonly files: { readonly hosts: string | null; readonly hostname: string | null; readonly resolvConf: string | null }
-  /** Log file for driver json-file; ignored for `none`. */
+  /** Log file for drivers that keep one. */
   readonly logPath: string
+  /** What lines of the log can say of the container, and who takes them for driver syslog. */
+  readonly logged?: Pick<Logged, 'name' | 'image'> & { readonly receiver?: LogReceiver | undefined }
   /** Fsynced copy of the exit record, for after a reboot; the monitor also writes monitorDir/exit.json. */
   readonly exitFile: string
   /** Output kept for viewers of a tty. Absent: monitorDir/scrollback. */
@@ -83,13 +86,18 @@ export function planStart(input: StartInput): StartPlan {
       rows: input.rows,
       scrollbackPath: input.scrollbackPath ?? `${input.monitorDir}/scrollback`,
       holdForViewerMs: input.holdForViewerMs ?? 0,
-      log: spec.log.driver === 'json-file' ? [input.logPath, String(spec.log.maxSizeBytes), String(spec.log.maxFiles)] : null,
+      log: startLogOps(input),
       exitFile: input.exitFile,
     }),
     namespaces: namespaceOps(input),
     rootfs: rootfsOps(input),
     process: processOps(input),
   }
+}
+
+function startLogOps({ containerId, spec, image, logPath, logged }: StartInput): Op[] {
+  const unnamed = { name: '', image: { id: '', reference: spec.image } }
+  return logOps({ id: containerId, args: commandLine(spec, image), spec, ...(logged ?? unnamed) }, logPath, logged?.receiver)
 }
 
 /** Decides an exec: every namespace of the container's init, the container's own identity rules. */
@@ -106,7 +114,7 @@ export function planExec(input: ExecInput): StartPlan {
       rows: spec.rows,
       scrollbackPath: input.scrollbackPath ?? `${input.monitorDir}/scrollback`,
       holdForViewerMs: input.holdForViewerMs ?? 0,
-      log: null,
+      log: [],
       exitFile: null,
       // A persistent session's stdin stays open when a viewer leaves.
       ...(spec.persistent && spec.openStdin ? { stdin: 'open' } : {}),
@@ -129,7 +137,7 @@ interface MonitorChoices {
   rows: number | undefined
   scrollbackPath: string
   holdForViewerMs: number
-  log: string[] | null
+  log: readonly Op[]
   exitFile: string | null
 }
 
@@ -141,7 +149,7 @@ function monitorOps(choice: MonitorChoices): Op[] {
   }
   ops.push(['stdin', choice.stdin])
   if (choice.holdForViewerMs > 0) ops.push(['hold', String(choice.holdForViewerMs)])
-  if (choice.log) ops.push(['log', ...choice.log])
+  ops.push(...choice.log)
   if (choice.exitFile) ops.push(['exit.file', choice.exitFile])
   return ops
 }

@@ -64,7 +64,7 @@ export function execProcessOps(input: ExecInput): Op[] {
 }
 
 interface Rights {
-  readonly spec: Pick<ContainerSpec, 'privileged' | 'capAdd' | 'capDrop' | 'noNewPrivileges'>
+  readonly spec: Pick<ContainerSpec, 'privileged' | 'capAdd' | 'capDrop' | 'noNewPrivileges' | 'apparmor'>
   readonly hostCapabilities: readonly string[]
   readonly seccompFile: string | null
 }
@@ -78,7 +78,12 @@ function identityOps(rights: Rights, user: string, groups: readonly string[]): O
   const seccomp: Op[] = rights.seccompFile === null ? [] : [['seccomp', rights.seccompFile]]
   const identity: Op[] = [...capabilityOps(spec, rights.hostCapabilities), ['user', user, ...groups]]
   const locked = spec.noNewPrivileges && !spec.privileged
-  return locked ? [...identity, ['no_new_privs'], ...seccomp] : [...seccomp, ...identity]
+  return [...apparmorOps(spec), ...(locked ? [...identity, ['no_new_privs'] as Op, ...seccomp] : [...seccomp, ...identity])]
+}
+
+/** Written while still root: the kernel takes the profile on at the exec (apparmor(7)). */
+function apparmorOps({ apparmor }: Pick<ContainerSpec, 'apparmor'>): Op[] {
+  return apparmor === undefined || apparmor === 'unconfined' ? [] : [['apparmor', apparmor]]
 }
 
 /** Later entries win, at the place of the first with that name. */

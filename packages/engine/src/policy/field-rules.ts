@@ -171,7 +171,20 @@ export const fieldRules: Readonly<Record<keyof Required<ContainerSpec>, FieldRul
   ),
   utsMode: hostMode('utsMode', 'host name'),
   cgroupnsMode: hostMode('cgroupnsMode', 'cgroup tree'),
+  annotations: free,
+  // What is taken over is judged as mounts.
+  volumesFrom: free,
+  apparmor: host(
+    (spec) => spec.apparmor !== undefined,
+    (spec) => spec.apparmor,
+    'only the default AppArmor profile is allowed here',
+    'leave apparmor out',
+  ),
   log: (spec, policy) => {
+    if (!policy.hostAccess && (spec.log.driver === 'syslog' || spec.log.driver === 'journald')) {
+      const text = `log driver ${spec.log.driver} is not allowed here: it writes into logs of the host`
+      return { field: 'log.driver', value: spec.log.driver, text, remedy: 'use json-file or local' }
+    }
     const bytes = spec.log.maxSizeBytes * spec.log.maxFiles
     if (policy.hostAccess || bytes <= MOST_LOG_BYTES) return undefined
     const text = `a log of ${Math.round(bytes / 1024 ** 2)} MiB is more than the 1024 MiB allowed here`
