@@ -2,14 +2,14 @@
 import { Badge, Button, Card, EmptyState, LoadingRows, PageHeader, Switch } from '@gantry/ui'
 import { useQuery } from '@tanstack/react-query'
 import type { RowSelectionState } from '@tanstack/react-table'
-import { Boxes, Plus } from 'lucide-react'
-import Link from 'next/link'
+import { Boxes } from 'lucide-react'
 import { useId, useMemo, useState } from 'react'
 import { useTranslations } from 'use-intl'
 import { useProject } from '@/features/shell/project-context.tsx'
 import { useLiveRates } from '@/features/stats/use-live-rates.ts'
 import { ErrorNotice } from '@/lib/error-notice.tsx'
 import { useTRPC } from '@/lib/trpc.ts'
+import { NewContainerButton } from './new-container-button.tsx'
 import { BulkBar } from './bulk-bar.tsx'
 import { ContainerTable } from './container-table.tsx'
 import { FilterBar } from './filter-bar.tsx'
@@ -47,12 +47,7 @@ export function ContainerList() {
           <>
             <AllSwitch checked={filter.all} onChange={(all) => setFilter({ all })} />
             <PruneButton projectId={project.id} />
-            <Button asChild variant="primary">
-              <Link href="/containers/new">
-                <Plus aria-hidden />
-                {t('nav.newContainer')}
-              </Link>
-            </Button>
+            <NewContainerButton variant="primary" />
           </>
         }
       />
@@ -105,15 +100,7 @@ function NothingListed({ filtered, onReset }: { filtered: boolean; onReset: () =
       </EmptyState>
     )
   return (
-    <EmptyState
-      icon={<Boxes />}
-      title={t('container.emptyTitle')}
-      action={
-        <Button asChild variant="primary">
-          <Link href="/containers/new">{t('nav.newContainer')}</Link>
-        </Button>
-      }
-    >
+    <EmptyState icon={<Boxes />} title={t('container.emptyTitle')} action={<NewContainerButton variant="primary" />}>
       {t('container.emptyHint')}
     </EmptyState>
   )

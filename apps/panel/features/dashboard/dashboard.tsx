@@ -1,11 +1,10 @@
 'use client'
 import type { DashboardOverview, HostInfo } from '@gantry/contracts'
-import { Button, Card, CardBody, CardHeader, ErrorState, LoadingRows, Meter, PageHeader, Stat } from '@gantry/ui'
+import { Card, CardBody, CardHeader, ErrorState, LoadingRows, Meter, PageHeader, Stat } from '@gantry/ui'
 import { useQuery } from '@tanstack/react-query'
-import { Plus } from 'lucide-react'
-import Link from 'next/link'
 import { useMemo } from 'react'
 import { useTranslations } from 'use-intl'
+import { NewContainerButton } from '@/features/container/new-container-button.tsx'
 import { LiveChart } from '@/features/stats/live-chart.tsx'
 import { ErrorNotice } from '@/lib/error-notice.tsx'
 import { formatBytes, formatDuration, formatPercent } from '@/lib/format.ts'
@@ -26,17 +25,7 @@ export function Dashboard() {
   const times = useMemo(() => points.map((point) => point.timeS), [points])
   return (
     <>
-      <PageHeader
-        title={t('dashboard.title')}
-        actions={
-          <Button asChild variant="primary" className="lg:hidden">
-            <Link href="/containers/new">
-              <Plus aria-hidden />
-              {t('nav.newContainer')}
-            </Link>
-          </Button>
-        }
-      />
+      <PageHeader title={t('dashboard.title')} actions={<NewContainerButton variant="primary" className="lg:hidden" />} />
       {overview.error && !data ? <ErrorNotice error={overview.error} onRetry={() => overview.refetch()} /> : null}
       {overview.isPending ? <LoadingRows label={t('common.loading')} /> : null}
       {data ? (

@@ -3,7 +3,6 @@ import { type ImageSummary, SYSTEM_PROJECT } from '@gantry/contracts'
 import { Badge, Button, EmptyState, PageHeader } from '@gantry/ui'
 import { useQuery } from '@tanstack/react-query'
 import { Download, Package, Upload } from 'lucide-react'
-import { useState } from 'react'
 import { useTranslations } from 'use-intl'
 import { useRefusal } from '@/features/container/use-role.ts'
 import { useProject } from '@/features/shell/project-context.tsx'
@@ -11,6 +10,7 @@ import { DataList } from '@/lib/data-list.tsx'
 import { formatBytes, shortId } from '@/lib/format.ts'
 import { Ago } from '@/lib/time.tsx'
 import { useTRPC } from '@/lib/trpc.ts'
+import { useOpenDialog } from '@/lib/use-open-dialog.ts'
 import { ImageRowMenu } from './image-row-menu.tsx'
 import { PruneImages } from './prune-images.tsx'
 import { PullDialog } from './pull-dialog.tsx'
@@ -25,7 +25,8 @@ export function ImageList() {
   const trpc = useTRPC()
   const project = useProject()
   const refusal = useRefusal(project.id, 'developer')
-  const [dialog, setDialog] = useState<'pull' | 'upload' | null>(null)
+  const dialog = useOpenDialog(['pull', 'upload'])
+  const open = refusal === undefined ? dialog.open : null
   const query = useQuery(trpc.image.list.queryOptions({ projectId: project.id }, { select: byTag }))
   return (
     <>
@@ -35,11 +36,11 @@ export function ImageList() {
         actions={
           <>
             <PruneImages projectId={project.id} />
-            <Button disabled={refusal !== undefined} title={refusal} onClick={() => setDialog('upload')}>
+            <Button disabled={refusal !== undefined} title={refusal} onClick={() => dialog.show('upload')}>
               <Upload aria-hidden />
               {t('image.upload')}
             </Button>
-            <Button variant="primary" disabled={refusal !== undefined} title={refusal} onClick={() => setDialog('pull')}>
+            <Button variant="primary" disabled={refusal !== undefined} title={refusal} onClick={() => dialog.show('pull')}>
               <Download aria-hidden />
               {t('image.pull')}
             </Button>
@@ -131,8 +132,8 @@ export function ImageList() {
           },
         ]}
       />
-      {dialog === 'pull' ? <PullDialog projectId={project.id} onClose={() => setDialog(null)} /> : null}
-      {dialog === 'upload' ? <UploadDialog projectId={project.id} onClose={() => setDialog(null)} /> : null}
+      {open === 'pull' ? <PullDialog projectId={project.id} onClose={dialog.close} /> : null}
+      {open === 'upload' ? <UploadDialog projectId={project.id} onClose={dialog.close} /> : null}
     </>
   )
 }

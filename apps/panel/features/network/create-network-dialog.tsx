@@ -1,5 +1,5 @@
 'use client'
-import { networkSpecSchema } from '@gantry/contracts'
+import { type NetworkSpec, networkSpecSchema } from '@gantry/contracts'
 import { CheckboxLabel, Field, Input } from '@gantry/ui'
 import { zodResolver } from '@hookform/resolvers/zod'
 import { useForm } from 'react-hook-form'
@@ -7,6 +7,7 @@ import { useTranslations } from 'use-intl'
 import { z } from 'zod'
 import { wireError } from '@/lib/errors.ts'
 import { FormDialog } from '@/lib/form-dialog.tsx'
+import { quoteWord } from '@/lib/shell-words.ts'
 import { useTRPC, useTRPCClient } from '@/lib/trpc.ts'
 import { useAct } from '@/lib/use-act.ts'
 import { useErrorText } from '@/lib/use-error-text.ts'
@@ -31,7 +32,7 @@ export function CreateNetworkDialog({ projectId, onClose }: { projectId: string;
   const { errors } = form.formState
   const create = useAct({
     run: client.network.create.mutate,
-    done: (made) => ({ title: t('network.created', { name: made.spec.name }), command: `docker network create ${made.spec.name}` }),
+    done: (made) => ({ title: t('network.created', { name: made.spec.name }), command: createCommand(made.spec) }),
     changes: [trpc.network.pathFilter()],
     tellError: false,
   })
@@ -64,4 +65,14 @@ export function CreateNetworkDialog({ projectId, onClose }: { projectId: string;
       </div>
     </FormDialog>
   )
+}
+
+function createCommand({ name, ipam, internal, icc, ipv6 }: NetworkSpec): string {
+  const flags = [
+    ...ipam.map(({ subnet }) => `--subnet ${subnet}`),
+    ...(internal ? ['--internal'] : []),
+    ...(icc ? [] : ['-o com.docker.network.bridge.enable_icc=false']),
+    ...(ipv6 ? ['--ipv6'] : []),
+  ]
+  return ['docker network create', ...flags, quoteWord(name)].join(' ')
 }

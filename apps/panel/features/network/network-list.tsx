@@ -3,13 +3,13 @@ import type { NetworkInspect } from '@gantry/contracts'
 import { Badge, Button, EmptyState, PageHeader } from '@gantry/ui'
 import { useQuery } from '@tanstack/react-query'
 import { Network, Plus } from 'lucide-react'
-import { useState } from 'react'
 import { useTranslations } from 'use-intl'
 import { useRefusal } from '@/features/container/use-role.ts'
 import { useProject } from '@/features/shell/project-context.tsx'
 import { DataList } from '@/lib/data-list.tsx'
 import { Ago } from '@/lib/time.tsx'
 import { useTRPC } from '@/lib/trpc.ts'
+import { useOpenDialog } from '@/lib/use-open-dialog.ts'
 import { CreateNetworkDialog } from './create-network-dialog.tsx'
 import { NetworkRowMenu } from './network-row-menu.tsx'
 
@@ -18,7 +18,7 @@ export function NetworkList() {
   const trpc = useTRPC()
   const project = useProject()
   const refusal = useRefusal(project.id, 'developer')
-  const [creating, setCreating] = useState(false)
+  const dialog = useOpenDialog(['new'])
   const query = useQuery(trpc.network.list.queryOptions({ projectId: project.id }))
   return (
     <>
@@ -26,7 +26,7 @@ export function NetworkList() {
         title={t('network.title')}
         eyebrow={project.name}
         actions={
-          <Button variant="primary" disabled={refusal !== undefined} title={refusal} onClick={() => setCreating(true)}>
+          <Button variant="primary" disabled={refusal !== undefined} title={refusal} onClick={() => dialog.show('new')}>
             <Plus aria-hidden />
             {t('network.new')}
           </Button>
@@ -109,7 +109,7 @@ export function NetworkList() {
           },
         ]}
       />
-      {creating ? <CreateNetworkDialog projectId={project.id} onClose={() => setCreating(false)} /> : null}
+      {dialog.open === 'new' && refusal === undefined ? <CreateNetworkDialog projectId={project.id} onClose={dialog.close} /> : null}
     </>
   )
 }

@@ -4,20 +4,20 @@ import { Badge, Button, EmptyState, PageHeader } from '@gantry/ui'
 import { useQuery } from '@tanstack/react-query'
 import { Plus, Settings2 } from 'lucide-react'
 import Link from 'next/link'
-import { useState } from 'react'
 import { useTranslations } from 'use-intl'
 import { useSession } from '@/features/shell/session.tsx'
 import { DataList } from '@/lib/data-list.tsx'
 import { formatBytes, formatCpus } from '@/lib/format.ts'
 import { Ago } from '@/lib/time.tsx'
 import { useTRPC } from '@/lib/trpc.ts'
+import { useOpenDialog } from '@/lib/use-open-dialog.ts'
 import { CreateProjectDialog } from './create-project-dialog.tsx'
 
 export function ProjectList() {
   const t = useTranslations()
   const trpc = useTRPC()
   const user = useSession()
-  const [creating, setCreating] = useState(false)
+  const dialog = useOpenDialog(['new'])
   const query = useQuery(trpc.project.list.queryOptions())
   return (
     <>
@@ -28,7 +28,7 @@ export function ProjectList() {
             variant="primary"
             disabled={!user.hostAdmin}
             title={user.hostAdmin ? undefined : t('common.hostAdminOnly')}
-            onClick={() => setCreating(true)}
+            onClick={() => dialog.show('new')}
           >
             <Plus aria-hidden />
             {t('project.new')}
@@ -82,7 +82,7 @@ export function ProjectList() {
           },
         ]}
       />
-      {creating ? <CreateProjectDialog onClose={() => setCreating(false)} /> : null}
+      {dialog.open === 'new' && user.hostAdmin ? <CreateProjectDialog onClose={dialog.close} /> : null}
     </>
   )
 }

@@ -1,16 +1,27 @@
 'use client'
 import { CommandPalette } from '@gantry/ui'
 import { useQuery } from '@tanstack/react-query'
-import { Box, Languages, LogOut, Moon, Plus, Settings2, Sun } from 'lucide-react'
+import { Box, Download, HardDrive, Languages, LogOut, Moon, Network, Plus, Settings2, Sun, Upload, UserPlus } from 'lucide-react'
 import { useRouter } from 'next/navigation'
 import { useTheme } from 'next-themes'
 import { useLocale, useTranslations } from 'use-intl'
 import { useTRPC } from '@/lib/trpc.ts'
 import { navigation } from './navigation.ts'
 import { useSetLocale } from './preferences.tsx'
-import { useProjects } from './project-context.tsx'
+import { hasRole, useProjects } from './project-context.tsx'
 import { useSession } from './session.tsx'
 import { useSignOut } from './use-sign-out.ts'
+
+/** What is begun from anywhere; those who may not are not offered it. */
+const places = [
+  { href: '/containers/new', text: 'nav.newContainer', keys: 'c', icon: Plus, needs: 'developer' },
+  { href: '/images?do=pull', text: 'image.pullTitle', keys: undefined, icon: Download, needs: 'developer' },
+  { href: '/images?do=upload', text: 'image.uploadTitle', keys: undefined, icon: Upload, needs: 'developer' },
+  { href: '/networks?do=new', text: 'network.new', keys: undefined, icon: Network, needs: 'developer' },
+  { href: '/volumes?do=new', text: 'volume.new', keys: undefined, icon: HardDrive, needs: 'developer' },
+  { href: '/projects?do=new', text: 'project.new', keys: undefined, icon: Settings2, needs: 'hostAdmin' },
+  { href: '/users?do=new', text: 'user.new', keys: undefined, icon: UserPlus, needs: 'hostAdmin' },
+] as const
 
 /** Everything by typing: pages, containers of the project, projects, and the panel's own actions. */
 export function CommandMenu({ open, onOpenChange }: { open: boolean; onOpenChange: (open: boolean) => void }) {
@@ -23,6 +34,7 @@ export function CommandMenu({ open, onOpenChange }: { open: boolean; onOpenChang
   const locale = useLocale()
   const setLocale = useSetLocale()
   const signOut = useSignOut()
+  const mayChange = project !== undefined && hasRole(project.role, 'developer')
   const containers = useQuery(
     trpc.container.list.queryOptions({ projectId: project?.id ?? '' }, { enabled: open && project !== undefined }),
   )
@@ -61,7 +73,15 @@ export function CommandMenu({ open, onOpenChange }: { open: boolean; onOpenChang
     {
       heading: t('palette.actions'),
       items: [
-        { id: 'new', label: t('nav.newContainer'), keys: 'c', icon: <Plus aria-hidden />, run: () => router.push('/containers/new') },
+        ...places
+          .filter(({ needs }) => (needs === 'hostAdmin' ? user.hostAdmin : mayChange))
+          .map(({ href, text, keys, icon: Icon }) => ({
+            id: href,
+            label: t(text),
+            keys,
+            icon: <Icon aria-hidden />,
+            run: () => router.push(href),
+          })),
         { id: 'light', label: `${t('nav.theme')}: ${t('nav.themeLight')}`, icon: <Sun aria-hidden />, run: () => setTheme('light') },
         { id: 'dark', label: `${t('nav.theme')}: ${t('nav.themeDark')}`, icon: <Moon aria-hidden />, run: () => setTheme('dark') },
         {

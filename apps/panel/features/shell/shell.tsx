@@ -1,9 +1,10 @@
 'use client'
-import { Button, Drawer, Kbd } from '@gantry/ui'
-import { Plus, Search } from 'lucide-react'
+import { Drawer, Kbd } from '@gantry/ui'
+import { Search } from 'lucide-react'
 import Link from 'next/link'
 import { type ReactNode, useCallback, useState } from 'react'
 import { useTranslations } from 'use-intl'
+import { NewContainerButton } from '@/features/container/new-container-button.tsx'
 import { LiveEvents } from '@/features/event/live-events.tsx'
 import { BottomBar } from './bottom-bar.tsx'
 import { CommandMenu } from './command-menu.tsx'
@@ -68,12 +69,7 @@ function Frame({ children }: { children: ReactNode }) {
           </button>
           <div className="flex-1 max-sm:hidden" />
           <ConnectionIndicator />
-          <Button asChild variant="primary" className="max-lg:hidden">
-            <Link href="/containers/new">
-              <Plus aria-hidden />
-              {t('nav.newContainer')}
-            </Link>
-          </Button>
+          <NewContainerButton variant="primary" className="max-lg:hidden" />
           <UserMenu onHelp={openHelp} />
         </header>
         <ConnectionBanner />

@@ -2,13 +2,13 @@
 import { Badge, Button, EmptyState, PageHeader, StatusDot } from '@gantry/ui'
 import { useQuery } from '@tanstack/react-query'
 import { Plus, Users } from 'lucide-react'
-import { useState } from 'react'
 import { useTranslations } from 'use-intl'
 import { useSession } from '@/features/shell/session.tsx'
 import { DataList } from '@/lib/data-list.tsx'
 import { formatDuration } from '@/lib/format.ts'
 import { Ago } from '@/lib/time.tsx'
 import { type RouterOutputs, useTRPC } from '@/lib/trpc.ts'
+import { useOpenDialog } from '@/lib/use-open-dialog.ts'
 import { CreateUserDialog } from './create-user-dialog.tsx'
 import { UserRowMenu } from './user-row-menu.tsx'
 
@@ -19,7 +19,7 @@ export function UserList() {
   const t = useTranslations()
   const trpc = useTRPC()
   const me = useSession()
-  const [creating, setCreating] = useState(false)
+  const dialog = useOpenDialog(['new'])
   const query = useQuery(trpc.user.list.queryOptions(undefined, { enabled: me.hostAdmin }))
   if (!me.hostAdmin) return <EmptyState icon={<Users />} title={t('common.hostAdminOnly')} />
   return (
@@ -27,7 +27,7 @@ export function UserList() {
       <PageHeader
         title={t('user.title')}
         actions={
-          <Button variant="primary" onClick={() => setCreating(true)}>
+          <Button variant="primary" onClick={() => dialog.show('new')}>
             <Plus aria-hidden />
             {t('user.new')}
           </Button>
@@ -95,7 +95,7 @@ export function UserList() {
           { id: 'menu', header: t('common.actions'), cell: (row) => <UserRowMenu user={row} />, className: 'w-10 text-right' },
         ]}
       />
-      {creating ? <CreateUserDialog onClose={() => setCreating(false)} /> : null}
+      {dialog.open === 'new' ? <CreateUserDialog onClose={dialog.close} /> : null}
     </>
   )
 }

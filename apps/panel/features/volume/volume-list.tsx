@@ -12,6 +12,7 @@ import { formatBytes } from '@/lib/format.ts'
 import { Ago } from '@/lib/time.tsx'
 import { useTRPC, useTRPCClient } from '@/lib/trpc.ts'
 import { useAct } from '@/lib/use-act.ts'
+import { useOpenDialog } from '@/lib/use-open-dialog.ts'
 import { CreateVolumeDialog } from './create-volume-dialog.tsx'
 import { PruneVolumes } from './prune-volumes.tsx'
 
@@ -20,7 +21,7 @@ export function VolumeList() {
   const trpc = useTRPC()
   const project = useProject()
   const refusal = useRefusal(project.id, 'developer')
-  const [creating, setCreating] = useState(false)
+  const dialog = useOpenDialog(['new'])
   const query = useQuery(trpc.volume.list.queryOptions({ projectId: project.id, size: true }))
   return (
     <>
@@ -30,7 +31,7 @@ export function VolumeList() {
         actions={
           <>
             <PruneVolumes projectId={project.id} />
-            <Button variant="primary" disabled={refusal !== undefined} title={refusal} onClick={() => setCreating(true)}>
+            <Button variant="primary" disabled={refusal !== undefined} title={refusal} onClick={() => dialog.show('new')}>
               <Plus aria-hidden />
               {t('volume.new')}
             </Button>
@@ -109,7 +110,7 @@ export function VolumeList() {
           },
         ]}
       />
-      {creating ? <CreateVolumeDialog projectId={project.id} onClose={() => setCreating(false)} /> : null}
+      {dialog.open === 'new' && refusal === undefined ? <CreateVolumeDialog projectId={project.id} onClose={dialog.close} /> : null}
     </>
   )
 }
