@@ -1,6 +1,6 @@
 import { containerSpecSchema } from '@gantry/contracts'
 import { describe, expect, it } from 'vitest'
-import { runText, runWords } from './docker-run.ts'
+import { runText, runWords, updateText } from './docker-run.ts'
 
 describe('runText', () => {
   it('is one short line for a bare image', () => {
@@ -94,4 +94,14 @@ describe('runWords', () => {
       }),
     ).toEqual(['--restart on-failure:3', '--cap-add NET_ADMIN', '--security-opt seccomp=unconfined', '--userns host'])
   })
+})
+
+it('takes limits away with our own command, as docker has none for it', () => {
+  const target = { name: 'web', projectId: 'shop' }
+  expect(updateText({ resources: { memoryBytes: 64 * 1024 ** 2 }, restart: { name: 'always' } }, target)).toBe(
+    'docker update --memory 64m --restart always web',
+  )
+  expect(updateText({ resources: { memoryBytes: null, pidsLimit: 5, cpusetCpus: null } }, target)).toBe(
+    "gantry --project shop update --cpuset-cpus '' --memory -1 --pids-limit 5 web",
+  )
 })

@@ -1,4 +1,4 @@
-import type { ContainerSpecInput, ResourcesUpdate } from '@gantry/contracts'
+import type { ContainerSpecInput, ContainerUpdate, ResourcesUpdate } from '@gantry/contracts'
 import { quoteWord } from '../../lib/shell-words.ts'
 import { bytesText } from '../../lib/units.ts'
 
@@ -172,8 +172,10 @@ function securityFlags(spec: ContainerSpecInput): Flags {
   return flags
 }
 
-/** The `docker update` that makes the same change. */
-export function updateText(update: { resources: ResourcesUpdate; restart?: { name: string } | undefined }, name: string): string {
-  const flags = [...resourceFlags(update.resources), ...(update.restart ? [['--restart', update.restart.name]] : [])]
-  return ['docker update', ...flags.map((words) => words.map(quoteWord).join(' ')), quoteWord(name)].join(' ')
+/** The `update` that makes the same change. Docker's own client has no words to take most limits away; ours has. */
+export function updateText({ resources, restart }: ContainerUpdate, target: { name: string; projectId: string }): string {
+  const flags = [...resourceFlags(resources), ...(restart ? [['--restart', restart.name]] : [])]
+  const removes = Object.values(resources).includes(null)
+  const start = removes ? `gantry --project ${quoteWord(target.projectId)} update` : 'docker update'
+  return [start, ...flags.map((words) => words.map(quoteWord).join(' ')), quoteWord(target.name)].join(' ')
 }

@@ -3,9 +3,10 @@ import { Card, CardBody, CardHeader, Table, Td, Th, Tr } from '@gantry/ui'
 import { useTranslations } from 'use-intl'
 import { updateText } from './docker-run.ts'
 import type { LimitChange } from './limit-values.ts'
+import type { ContainerTarget } from './use-container-verb.ts'
 
 /** Before and after of what is about to change, and the same as a command. */
-export function LimitDifference({ change, name }: { change: LimitChange; name: string }) {
+export function LimitDifference({ change, container }: { change: LimitChange; container: ContainerTarget }) {
   const t = useTranslations()
   const changed = change.ok ? change.changed : []
   return (
@@ -28,13 +29,13 @@ export function LimitDifference({ change, name }: { change: LimitChange; name: s
                 <Tr key={field}>
                   <Td>{field === 'restart' ? t('limits.restart') : t(`limits.name.${field}`)}</Td>
                   <Td className="tabular text-muted">{before || t('common.noLimit')}</Td>
-                  <Td className="tabular font-medium">{after}</Td>
+                  <Td className="tabular font-medium">{after || t('common.noLimit')}</Td>
                 </Tr>
               ))}
             </tbody>
           </Table>
           <CardBody>
-            <code className="break-all font-mono text-xs">{change.ok ? updateText(change.update, name) : ''}</code>
+            <code className="break-all font-mono text-xs">{change.ok ? updateText(change.update, container) : ''}</code>
           </CardBody>
         </>
       )}

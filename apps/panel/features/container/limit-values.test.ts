@@ -15,9 +15,20 @@ describe('limitChange', () => {
       ],
     })
   })
+  it('removes what is emptied', () => {
+    expect(limitChange(before, { ...before, memoryBytes: '', memorySwapBytes: ' ' })).toEqual({
+      ok: true,
+      update: { resources: { memoryBytes: null, memorySwapBytes: null } },
+      changed: [
+        { field: 'memoryBytes', before: '64m', after: '' },
+        { field: 'memorySwapBytes', before: '-1', after: '' },
+      ],
+    })
+    expect(limitValues({ pidsLimit: -1 }, { name: 'no' }).pidsLimit).toBe('')
+  })
   it('refuses what cannot be, at its field', () => {
     const change = limitChange(before, { ...before, nanoCpus: '-1', memoryBytes: '1m', pidsLimit: '', cpusetCpus: 'x' })
-    expect(change).toMatchObject({ ok: false, errors: { pidsLimit: 'removed', memoryBytes: 'must be at least 6 MiB' } })
-    expect(change.ok ? [] : Object.keys(change.errors).sort()).toEqual(['cpusetCpus', 'memoryBytes', 'nanoCpus', 'pidsLimit'])
+    expect(change).toMatchObject({ ok: false, errors: { memoryBytes: 'must be at least 6 MiB' } })
+    expect(change.ok ? [] : Object.keys(change.errors).sort()).toEqual(['cpusetCpus', 'memoryBytes', 'nanoCpus'])
   })
 })

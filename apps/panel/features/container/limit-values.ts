@@ -13,7 +13,7 @@ export function limitValues(resources: Resources, restart: RestartPolicy): Limit
     nanoCpus: resources.nanoCpus === undefined ? '' : `${resources.nanoCpus / 1e9}`,
     memoryBytes: bytesText(resources.memoryBytes),
     memorySwapBytes: resources.memorySwapBytes === -1 ? '-1' : bytesText(resources.memorySwapBytes),
-    pidsLimit: text(resources.pidsLimit),
+    pidsLimit: resources.pidsLimit === -1 ? '' : text(resources.pidsLimit),
     cpuShares: text(resources.cpuShares),
     cpusetCpus: text(resources.cpusetCpus),
     blkioWeight: text(resources.blkioWeight),
@@ -33,18 +33,17 @@ const read: Record<LimitField, (text: string) => number | string | undefined> = 
 
 export type LimitChange =
   | { ok: true; update: ContainerUpdate; changed: { field: LimitField | 'restart'; before: string; after: string }[] }
-  | { ok: false; errors: Partial<Record<LimitField, string | 'removed'>> }
+  | { ok: false; errors: Partial<Record<LimitField, string>> }
 
-/** What is different, as the request for it; or what is wrong per field. A limit that was set cannot be emptied. */
+/** What is different, as the request for it; or what is wrong per field. A limit that is emptied is removed. */
 export function limitChange(before: LimitValues, after: LimitValues): LimitChange {
-  const resources: Record<string, number | string> = {}
+  const resources: Record<string, number | string | null> = {}
   const errors: Partial<Record<LimitField, string>> = {}
   const changed: { field: LimitField | 'restart'; before: string; after: string }[] = []
   for (const field of limitFields) {
     const [old, value] = [read[field](before[field]), read[field](after[field])]
     if (old === value) continue
-    if (value === undefined) errors[field] = 'removed'
-    else resources[field] = value
+    resources[field] = value ?? null
     changed.push({ field, before: before[field], after: after[field].trim() })
   }
   if (before.restart !== after.restart) changed.push({ field: 'restart', before: before.restart, after: after.restart })

@@ -27,7 +27,7 @@ export function LimitsEditor({ container }: { container: ContainerInspect }) {
   const serverField = wireError(update.error).detail.field?.split('.').at(-1)
   const errorOf = (field: LimitField) => {
     const own = change.ok ? undefined : change.errors[field]
-    if (own) return own === 'removed' ? t('limits.noRemove') : own
+    if (own) return own
     return serverField === field ? text(update.error).title : undefined
   }
   return (
@@ -73,7 +73,7 @@ export function LimitsEditor({ container }: { container: ContainerInspect }) {
         </CardBody>
       </Card>
       <div className="flex flex-col gap-3">
-        <LimitDifference change={change} name={container.name} />
+        <LimitDifference change={change} container={container} />
         {update.error ? <ErrorNotice error={update.error} /> : null}
         {refusal ? <p className="text-[13px] text-muted">{refusal}</p> : null}
         <Button

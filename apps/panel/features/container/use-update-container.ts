@@ -17,7 +17,7 @@ export function useUpdateContainer(container: ContainerInspect) {
     mutationFn: (update: ContainerUpdate) =>
       client.container.update.mutate({ projectId: container.projectId, container: container.id, update }),
     onSuccess({ warnings }, update) {
-      notify.done(t('done.update', { name: container.name }), updateText(update, container.name))
+      notify.done(t('done.update', { name: container.name }), updateText(update, container))
       for (const warning of warnings) notify.warn(warning)
     },
     onSettled: () => queryClient.invalidateQueries(trpc.container.pathFilter()),
