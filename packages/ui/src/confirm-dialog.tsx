@@ -3,6 +3,7 @@ import { AlertDialog as Radix } from 'radix-ui'
 import { type ReactNode, useId, useState } from 'react'
 import { Button } from './button.tsx'
 import { Input } from './input.tsx'
+import { useReturnFocus } from './use-return-focus.tsx'
 
 export type ConfirmDialogProps = {
   open: boolean
@@ -20,11 +21,15 @@ export type ConfirmDialogProps = {
 
 /** Asks before something that cannot be undone. Escape and cancel do nothing; focus starts on cancel. */
 export function ConfirmDialog(props: ConfirmDialogProps) {
+  const returnFocus = useReturnFocus(props.open)
   return (
     <Radix.Root open={props.open} onOpenChange={props.onOpenChange}>
       <Radix.Portal>
         <Radix.Overlay className="fixed inset-0 z-40 bg-black/45" />
-        <Radix.Content className="-translate-x-1/2 fixed top-[16vh] left-1/2 z-50 max-h-[76vh] w-[calc(100vw-24px)] max-w-md animate-[gantry-in_140ms_ease-out] overflow-y-auto rounded-lg border bg-raised p-4 shadow-pop">
+        <Radix.Content
+          onCloseAutoFocus={returnFocus}
+          className="-translate-x-1/2 fixed top-[16vh] left-1/2 z-50 max-h-[76vh] w-[calc(100vw-24px)] max-w-md animate-[gantry-in_140ms_ease-out] overflow-y-auto rounded-lg border bg-raised p-4 shadow-pop"
+        >
           <Radix.Title className="font-semibold text-[15px]">{props.title}</Radix.Title>
           <Radix.Description asChild>
             <div className="mt-2 text-[13px] text-muted">{props.children}</div>

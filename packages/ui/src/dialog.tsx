@@ -3,6 +3,7 @@ import { X } from 'lucide-react'
 import { Dialog as Radix } from 'radix-ui'
 import type { ReactNode } from 'react'
 import { cn } from './cn.ts'
+import { useReturnFocus } from './use-return-focus.tsx'
 
 const overlay = 'fixed inset-0 z-40 bg-black/45 animate-[gantry-in_120ms_ease-out]'
 
@@ -18,11 +19,13 @@ export type DialogProps = {
 
 /** A modal box in the middle; on a phone it sits at the bottom edge. Focus is trapped and given back. */
 export function Dialog({ open, onOpenChange, title, description, closeLabel, children, wide }: DialogProps) {
+  const returnFocus = useReturnFocus(open)
   return (
     <Radix.Root open={open} onOpenChange={onOpenChange}>
       <Radix.Portal>
         <Radix.Overlay className={overlay} />
         <Radix.Content
+          onCloseAutoFocus={returnFocus}
           className={cn(
             '-translate-x-1/2 fixed top-[8vh] left-1/2 z-50 flex max-h-[84vh] w-[calc(100vw-24px)] animate-[gantry-in_140ms_ease-out] flex-col rounded-lg border bg-raised shadow-pop max-sm:top-auto max-sm:bottom-3',
             wide ? 'max-w-3xl' : 'max-w-lg',
@@ -50,11 +53,13 @@ export function Dialog({ open, onOpenChange, title, description, closeLabel, chi
 
 /** A drawer from the left edge: the navigation on small screens. */
 export function Drawer({ open, onOpenChange, title, closeLabel, children }: Omit<DialogProps, 'description' | 'wide'>) {
+  const returnFocus = useReturnFocus(open)
   return (
     <Radix.Root open={open} onOpenChange={onOpenChange}>
       <Radix.Portal>
         <Radix.Overlay className={overlay} />
         <Radix.Content
+          onCloseAutoFocus={returnFocus}
           aria-describedby={undefined}
           className="fixed inset-y-0 left-0 z-50 flex w-72 max-w-[88vw] animate-[gantry-slide_160ms_ease-out] flex-col border-r bg-surface shadow-pop"
         >
