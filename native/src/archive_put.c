@@ -113,7 +113,7 @@ static int parent_of(struct put *p, const struct tree_name *name)
 		return p->parent;
 	if (p->parent >= 0)
 		close(p->parent);
-	p->parent = path_open(p->root, path, O_RDONLY | O_DIRECTORY);
+	p->parent = path_open(p->root, path[0] ? path : "/", O_RDONLY | O_DIRECTORY);
 	if (p->parent < 0)
 		p->parent = make_folders(p, path);
 	if (is_kernel_view(p->parent))
@@ -182,7 +182,7 @@ static enum room make_room(struct put *p, int parent, const char *part, struct a
 	if (S_ISDIR(st.st_mode)) {
 		close(p->parent);
 		p->parent = -1;
-		parent = path_open(p->root, p->parent_path, O_RDONLY | O_DIRECTORY);
+		parent = path_open(p->root, p->parent_path[0] ? p->parent_path : "/", O_RDONLY | O_DIRECTORY);
 		if (parent < 0)
 			path_fail(path);
 		p->parent = parent;

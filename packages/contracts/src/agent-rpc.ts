@@ -21,6 +21,7 @@ import {
   volumeNameSchema,
 } from './names.ts'
 import { containerPathSchema, pathStatSchema } from './archive.ts'
+import { imageChangesSchema } from './build.ts'
 import { endpointSpecSchema } from './container.ts'
 import { networkInspectSchema, networkSpecSchema } from './network.ts'
 import { engineProjectSchema, policySchema, projectUsageSchema } from './project.ts'
@@ -172,6 +173,19 @@ export const agentMethods = {
   ),
   /** A tar of the container's file system comes back, without what is mounted into it. */
   'container.export': duplex(z.strictObject(container), z.object({ bytes: z.number() })),
+  /** Makes an image of the container's image and what the container wrote; `pause`: it stands still meanwhile. */
+  'container.commit': call(
+    z.strictObject({
+      ...container,
+      reference: imageRefSchema.optional(),
+      author: z.string().max(1024).optional(),
+      comment: z.string().max(65_536).optional(),
+      pause: z.boolean().default(true),
+      changes: imageChangesSchema,
+      limits: z.object({ maxBytes: z.number().int().positive() }).optional(),
+    }),
+    z.object({ id: z.string() }),
+  ),
 
   /** `policy` absent: a developer's. Only one with host access makes a privileged exec in a container that is not. */
   'exec.create': call(
@@ -242,6 +256,18 @@ export const agentMethods = {
       admission: z.boolean().default(false),
     }),
     z.object({ references: z.array(z.string()), ids: z.array(z.string()) }),
+  ),
+  /** The client sends a tar of a whole file system (plain or compressed), which becomes an image of one layer. */
+  'image.import': duplex(
+    z.strictObject({
+      ...project,
+      reference: imageRefSchema.optional(),
+      message: z.string().max(65_536).default(''),
+      changes: imageChangesSchema,
+      platform: z.string().max(128).optional(),
+      limits: z.object({ maxBytes: z.number().int().positive() }).optional(),
+    }),
+    z.object({ id: z.string() }),
   ),
   /** An archive that is an OCI layout and docker's format at once comes back. */
   'image.save': duplex(z.strictObject({ ...project, images: z.array(imageRefSchema).min(1).max(64) }), z.object({ bytes: z.number() })),

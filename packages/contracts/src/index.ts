@@ -1,5 +1,6 @@
 export * from './agent-rpc.ts'
 export * from './archive.ts'
+export * from './build.ts'
 export * from './container.ts'
 export * from './defaults.ts'
 export * from './errors.ts'

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { type AgentHandlers, DEFAULT_PROJECT } from '@gantry/contracts'
 import { archiveHandlers } from './archive/handlers.ts'
+import { buildHandlers } from './build/handlers.ts'
 import { createCgroups } from './cgroup/cgroups.ts'
 import { runEnded } from './container/exit.ts'
 import { containerHandlers } from './container/handlers.ts'
@@ -156,6 +157,7 @@ function allHandlers(parts: Parts, projects: ProjectStore, { images, volumes, ar
     ...projectHandlers(parts, projects, { images, volumes }),
     ...containerHandlers(parts),
     ...archiveHandlers(parts, archiver),
+    ...buildHandlers({ parts, archiver, making: images.making }),
     ...execHandlers(parts),
     ...images.handlers,
     ...networkHandlers(parts),

@@ -1,4 +1,4 @@
-import type { InputOf, PathStat } from '@gantry/contracts'
+import type { ByteChannel, InputOf, PathStat } from '@gantry/contracts'
 import { extract, type Header, pack } from 'tar-stream'
 import type { TestAgent } from './test-agent.ts'
 
@@ -63,14 +63,25 @@ export async function put(
   options: Partial<InputOf<'container.archivePut'>> = {},
 ): Promise<void> {
   const { channel, result } = agent.client.duplex('container.archivePut', { projectId: agent.projectId, container, path, ...options })
-  const sending = (async () => {
-    for (let at = 0; at < tar.length; at += 1 << 20) await channel.write(tar.subarray(at, at + (1 << 20)))
-    channel.end()
-  })()
-  sending.catch(() => undefined)
+  sendAll(channel, tar).catch(() => undefined)
   await result
 }
 
 export function stat(agent: TestAgent, container: string, path: string): Promise<PathStat> {
   return agent.client.call('container.archiveStat', { projectId: agent.projectId, container, path })
+}
+
+export async function importTar(
+  agent: TestAgent,
+  tar: Uint8Array,
+  options: Partial<InputOf<'image.import'>> = {},
+): Promise<{ id: string }> {
+  const { channel, result } = agent.client.duplex('image.import', { projectId: agent.projectId, ...options })
+  sendAll(channel, tar).catch(() => undefined)
+  return result
+}
+
+async function sendAll(channel: ByteChannel, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; at += 1 << 20) await channel.write(bytes.subarray(at, at + (1 << 20)))
+  channel.end()
 }

@@ -21,7 +21,10 @@ import { containerStats, containerStatsStream } from './stats.ts'
 import { stopContainer } from './stop.ts'
 import { updateContainer } from './update.ts'
 
-export type ContainerHandlers = Omit<Pick<AgentHandlers, Extract<keyof AgentHandlers, `container.${string}`>>, keyof ArchiveHandlers>
+export type ContainerHandlers = Omit<
+  Pick<AgentHandlers, Extract<keyof AgentHandlers, `container.${string}`>>,
+  keyof ArchiveHandlers | 'container.commit'
+>
 
 /** The agent's `container.*` methods: find the container inside its project, call the verb. */
 export function containerHandlers(parts: Parts): ContainerHandlers {

@@ -1,7 +1,7 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
 
 /** `remove-volumes` is a remove that takes the anonymous volumes along. */
-export type JournalVerb = 'create' | 'start' | 'remove' | 'remove-volumes'
+export type JournalVerb = 'create' | 'start' | 'commit' | 'remove' | 'remove-volumes'
 export interface OpenEntry {
   readonly verb: JournalVerb
   readonly containerId: string

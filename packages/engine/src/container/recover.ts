@@ -117,7 +117,7 @@ async function adoptExecs(parts: Parts): Promise<void> {
 async function sweep(parts: Parts, uncommitted: readonly string[], unfinished: readonly OpenEntry[]): Promise<void> {
   // Anonymous volumes hold a person's data: only what never was a container, or was asked to take them along, does.
   const takesVolumes = new Set(uncommitted)
-  for (const { verb, containerId } of unfinished) if (verb !== 'remove') takesVolumes.add(containerId)
+  for (const { verb, containerId } of unfinished) if (verb !== 'remove' && verb !== 'commit') takesVolumes.add(containerId)
   const tombstones = readdirSync(parts.store.root).flatMap((name) => /^([0-9a-f]{64})\.removed$/.exec(name)?.[1] ?? [])
   const layers = (await parts.snapshots.list()).filter((id) => !parts.store.get(id))
   for (const id of new Set([...uncommitted, ...tombstones, ...layers])) {
@@ -152,9 +152,13 @@ async function finish(parts: Parts, unfinished: readonly OpenEntry[]): Promise<v
     const container = parts.store.get(containerId)
     if (!container) continue
     parts.config.log('info', `${verb} was interrupted`, { container: containerId })
-    if (container.started) continue
+    if (container.started) {
+      // It stood still for a copy of its files.
+      if (verb === 'commit' && container.state.status === 'running') await parts.cgroups.thaw(container.group)
+      continue
+    }
     if (verb === 'start') await releaseRun(parts, container)
-    else if (verb !== 'create') await removeLocked(parts, container, { volumes: verb === 'remove-volumes' })
+    else if (verb !== 'create' && verb !== 'commit') await removeLocked(parts, container, { volumes: verb === 'remove-volumes' })
   }
 }
 

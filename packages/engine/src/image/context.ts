@@ -19,6 +19,8 @@ export interface ImageContext {
   /** Image id to the write-behind session that its record was written in. */
   readonly recordedIn: Map<string, string>
   readonly privateRegistries: readonly string[]
+  /** True for content of the build cache, which no image has. */
+  readonly isKept: (id: string) => boolean
 }
 
 /** Bounds of one image unless the request brings a smaller one. */

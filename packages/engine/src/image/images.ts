@@ -11,6 +11,7 @@ import { ioErrors, ioErrorsInStream } from './io-errors.ts'
 import { Leases } from './leases.ts'
 import { inspectImage, listImages, sum } from './list-images.ts'
 import { loadImages } from './load/load-images.ts'
+import { type ImageMaking, imageMaking } from './make-image.ts'
 import { ImageRecords } from './records.ts'
 import { createPuller } from './registry/pull.ts'
 import { pushImage } from './registry/push.ts'
@@ -26,6 +27,8 @@ export interface ImagesOptions {
   readonly unpacker: Unpacker
   /** `host[:port]` of registries on private addresses that the host's administrator trusts; loopback needs no entry. */
   readonly privateRegistries?: readonly string[]
+  /** True for content (digests, chain ids) that is no image's and must stay all the same. */
+  readonly isKept?: (id: string) => boolean
 }
 
 /** The methods of the agent's table that images answer. */
@@ -36,6 +39,7 @@ export type ImageHandlers = Pick<
 
 export interface Images extends ImageStore {
   readonly handlers: ImageHandlers
+  readonly making: ImageMaking
   /** Bytes and number of a project's images, layers shared inside the project counted once. */
   usage(projectId: string): { images: number; sizeBytes: number }
   /** Forgets every image of a project that is being removed. */
@@ -52,6 +56,7 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
   const context: ImageContext = {
     ...options,
     privateRegistries: options.privateRegistries ?? [],
+    isKept: options.isKept ?? (() => false),
     content,
     records: new ImageRecords(root, options.config.log),
     leases: new Leases(),
@@ -67,6 +72,7 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
   }
   return {
     handlers: imageHandlers(context),
+    making: imageMaking(context),
     resolve: (projectId, reference) => ioErrors(() => resolveImage(context, projectId, reference)),
     async addUser(imageId, containerId, projectId) {
       await settled(context, imageId)

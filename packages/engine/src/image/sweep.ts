@@ -14,7 +14,7 @@ export async function sweep(context: ImageContext, options: { partials?: boolean
       used = usedContent(context)
       generation = context.records.generation
     }
-    return used.has(id) || context.leases.has(id)
+    return used.has(id) || context.leases.has(id) || context.isKept(id)
   }
   let bytes = 0
   const layers: string[] = []

@@ -58,7 +58,7 @@ async function deletedByOpaque(level: Level, kept: ReadonlySet<string>, changes:
 }
 
 /** What a name is below: undefined when no layer has it (or a higher one deleted it); `folders` are empty for a file. */
-async function lookUp(lowers: readonly string[], name: string): Promise<{ folders: string[] } | undefined> {
+export async function lookUp(lowers: readonly string[], name: string): Promise<{ folders: string[] } | undefined> {
   const folders: string[] = []
   for (const lower of lowers) {
     const path = join(lower, name)
