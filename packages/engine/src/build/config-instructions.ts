@@ -6,7 +6,7 @@ import { expand, expandWords, splitWords, type Variables } from './dockerfile/wo
 
 export interface Surroundings {
   readonly variables: Variables
-  readonly escape: string
+  readonly escaping: string
 }
 
 /** What an instruction that changes no file makes of the configuration, and its arguments as the history shows them. */
@@ -38,7 +38,7 @@ const table: Readonly<Record<string, Apply>> = {
     return { config: { ...config, Labels: { ...config.Labels, ...Object.fromEntries(pairs) } }, shown: shownPairs(pairs) }
   },
   EXPOSE: (config, instruction, around) => {
-    const ports = expandWords(instruction.text, around.variables, around.escape).flatMap((word) => readPorts(instruction, word))
+    const ports = expandWords(instruction.text, around.variables, around.escaping).flatMap((word) => readPorts(instruction, word))
     if (ports.length === 0) throw bad(instruction.line, 'EXPOSE requires at least one argument')
     const ExposedPorts = { ...config.ExposedPorts, ...Object.fromEntries(ports.map((port) => [port, {}])) }
     return { config: { ...config, ExposedPorts }, shown: ports.join(' ') }
@@ -46,8 +46,8 @@ const table: Readonly<Record<string, Apply>> = {
   VOLUME: (config, instruction, around) => {
     const json = jsonForm(instruction.text)
     const paths = json
-      ? json.map((path) => expand(path, around.variables, around.escape))
-      : expandWords(instruction.text, around.variables, around.escape)
+      ? json.map((path) => expand(path, around.variables, around.escaping))
+      : expandWords(instruction.text, around.variables, around.escaping)
     if (paths.length === 0 || paths.includes('')) throw bad(instruction.line, 'VOLUME requires at least one argument')
     const Volumes = { ...config.Volumes, ...Object.fromEntries(paths.map((path) => [path, {}])) }
     return { config: { ...config, Volumes }, shown: JSON.stringify(paths) }
@@ -84,9 +84,6 @@ const table: Readonly<Record<string, Apply>> = {
   },
 }
 
-/** True for instructions that change the configuration alone (`WORKDIR` makes its folder besides). */
-export const isConfigInstruction = (keyword: string): boolean => keyword in table
-
 /** Carries out an instruction on the configuration. Throws `invalid_input` naming the line. */
 export function applyInstruction(config: RunConfig, instruction: Instruction, around: Surroundings): Configured {
   const apply = table[instruction.keyword]
@@ -103,9 +100,9 @@ export function commandOf(config: RunConfig, instruction: Pick<Instruction, 'tex
 }
 
 /** `A=1 B="2 3"`, or the old `A everything else`. */
-export function readPairs(instruction: Instruction, { variables, escape }: Surroundings): [string, string][] {
-  const words = splitWords(instruction.text, escape)
-  const replaced = (text: string) => expand(text, variables, escape)
+export function readPairs(instruction: Instruction, { variables, escaping }: Surroundings): [string, string][] {
+  const words = splitWords(instruction.text, escaping)
+  const replaced = (text: string) => expand(text, variables, escaping)
   const [first] = words
   if (first === undefined) throw bad(instruction.line, `${instruction.keyword} requires at least one argument`)
   if (!first.includes('=')) {
@@ -123,8 +120,8 @@ export function readPairs(instruction: Instruction, { variables, escape }: Surro
 const shownPairs = (pairs: readonly [string, string][]) =>
   pairs.map(([name, value]) => `${name}=${/[\s"']/.test(value) ? JSON.stringify(value) : value}`).join(' ')
 
-function one(instruction: Instruction, { variables, escape }: Surroundings): string {
-  const value = expand(instruction.text, variables, escape)
+function one(instruction: Instruction, { variables, escaping }: Surroundings): string {
+  const value = expand(instruction.text, variables, escaping)
   if (value === '') throw bad(instruction.line, `${instruction.keyword} requires exactly one argument`)
   return value
 }
@@ -197,7 +194,7 @@ export function applyChanges(config: RunConfig, instructions: readonly Instructi
       })
     }
     const variables = new Map((changed.Env ?? []).map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]))
-    changed = applyInstruction(changed, instruction, { variables, escape: '\\' }).config
+    changed = applyInstruction(changed, instruction, { variables, escaping: '\\' }).config
   }
   return changed
 }

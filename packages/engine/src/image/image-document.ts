@@ -1,4 +1,3 @@
-import { GantryError } from '@gantry/contracts'
 import { z } from 'zod'
 import { hostPlatform, parseDocument } from './manifest.ts'
 
@@ -92,8 +91,3 @@ export function changedDocument(document: ImageDocument, change: Change): ImageD
 }
 
 export const documentBytes = (document: ImageDocument): Buffer => Buffer.from(JSON.stringify(document))
-
-/** Docker's platform words; only the machine's own can run here, and others can be put together. */
-export function checkPlatform(document: ImageDocument, what: string): void {
-  if (document.os !== 'linux') throw new GantryError('unsupported', `${what} is for ${document.os}, not for linux`)
-}

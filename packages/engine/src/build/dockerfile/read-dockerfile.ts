@@ -21,7 +21,7 @@ export interface Instruction {
 }
 
 export interface Dockerfile {
-  readonly escape: '\\' | '`'
+  readonly escaping: '\\' | '`'
   readonly instructions: readonly Instruction[]
 }
 
@@ -34,23 +34,23 @@ const takesHeredocs = new Set(['RUN', 'COPY', 'ADD'])
 export function readDockerfile(text: string): Dockerfile {
   const clean = text.replace(/^\uFEFF/, '').replaceAll('\r\n', '\n')
   const parsed = DockerfileParser.parse(clean)
-  const escape = parsed.getEscapeCharacter() === '`' ? '`' : '\\'
+  const escaping = parsed.getEscapeCharacter() === '`' ? '`' : '\\'
   const lines = clean.split('\n')
   const instructions = parsed.getInstructions().map((found) => {
     const { start, end } = found.getRange()
-    return readInstruction(lines.slice(start.line, end.line + 1), escape, start.line + 1)
+    return readInstruction(lines.slice(start.line, end.line + 1), escaping, start.line + 1)
   })
   if (instructions.length === 0) throw new GantryError('invalid_input', 'the Dockerfile is empty')
-  return { escape, instructions }
+  return { escaping, instructions }
 }
 
 /** One instruction that stands alone: of `ONBUILD`, or of a commit's changes. */
-export function readInstructionLine(text: string, escape: Dockerfile['escape'] = '\\', line = 1): Instruction {
-  return readInstruction(text.split('\n'), escape, line)
+export function readInstructionLine(text: string, escaping: Dockerfile['escaping'] = '\\', line = 1): Instruction {
+  return readInstruction(text.split('\n'), escaping, line)
 }
 
-function readInstruction(lines: readonly string[], escape: string, line: number): Instruction {
-  const { logical, used } = joinLines(lines, escape)
+function readInstruction(lines: readonly string[], escaping: string, line: number): Instruction {
+  const { logical, used } = joinLines(lines, escaping)
   const [, word = '', rest = ''] = /^\s*(\S+)\s*([\s\S]*)$/.exec(logical) ?? []
   const keyword = word.toUpperCase()
   if (!keywords.has(keyword)) throw bad(line, `unknown instruction: ${keyword}`)
@@ -63,12 +63,12 @@ function readInstruction(lines: readonly string[], escape: string, line: number)
 }
 
 /** Lines up to the first that does not go on; comments and empty lines between them do not count. */
-function joinLines(lines: readonly string[], escape: string): { logical: string; used: number } {
+function joinLines(lines: readonly string[], escaping: string): { logical: string; used: number } {
   let logical = ''
   for (const [index, line] of lines.entries()) {
     if (index > 0 && (/^\s*#/.test(line) || line.trim() === '')) continue
     const trimmed = line.trimEnd()
-    if (!trimmed.endsWith(escape)) return { logical: logical + line, used: index + 1 }
+    if (!trimmed.endsWith(escaping)) return { logical: logical + line, used: index + 1 }
     logical += trimmed.slice(0, -1)
   }
   return { logical, used: lines.length }

@@ -3,27 +3,27 @@ import { GantryError } from '@gantry/contracts'
 export type Variables = ReadonlyMap<string, string>
 
 /**
- * Replaces variables and takes quotes away, by the rules of docker's shell lexer: nothing is replaced in single quotes, the escape
+ * Replaces variables and takes quotes away, by the rules of docker's shell lexer: nothing is replaced in single quotes, the escaping
  * character keeps the next one, and an unknown variable is empty.
  */
-export function expand(text: string, variables: Variables, escape: string): string {
-  return lex(text, variables, escape).join(' ')
+export function expand(text: string, variables: Variables, escaping: string): string {
+  return lex(text, variables, escaping).join(' ')
 }
 
 /** The same, cut at white space outside of quotes, of variables' values too. */
-export function expandWords(text: string, variables: Variables, escape: string): string[] {
-  return lex(text, variables, escape, true)
+export function expandWords(text: string, variables: Variables, escaping: string): string[] {
+  return lex(text, variables, escaping, true)
 }
 
 interface Cursor {
   readonly text: string
   readonly variables: Variables
-  readonly escape: string
+  readonly escaping: string
   at: number
 }
 
-function lex(text: string, variables: Variables, escape: string, split = false): string[] {
-  const cursor: Cursor = { text, variables, escape, at: 0 }
+function lex(text: string, variables: Variables, escaping: string, split = false): string[] {
+  const cursor: Cursor = { text, variables, escaping, at: 0 }
   const words: string[] = []
   let word: string | undefined
   while (cursor.at < text.length) {
@@ -53,7 +53,7 @@ function plainOrQuoted(cursor: Cursor, char: string): string {
   cursor.at++
   if (char === "'") return singleQuoted(cursor)
   if (char === '"') return doubleQuoted(cursor)
-  if (char !== cursor.escape) return char
+  if (char !== cursor.escaping) return char
   // At the very end it stands for itself.
   return cursor.at < cursor.text.length ? (cursor.text[cursor.at++] ?? '') : char
 }
@@ -80,12 +80,12 @@ function doubleQuoted(cursor: Cursor): string {
       continue
     }
     cursor.at++
-    if (char !== cursor.escape) {
+    if (char !== cursor.escaping) {
       inside += char
       continue
     }
     const next = cursor.text[cursor.at++] ?? ''
-    inside += next === '"' || next === '$' || next === cursor.escape ? next : char + next
+    inside += next === '"' || next === '$' || next === cursor.escaping ? next : char + next
   }
 }
 
@@ -101,7 +101,7 @@ function variable(cursor: Cursor): string {
 
 function braced(cursor: Cursor): string {
   const start = cursor.at
-  const end = closingBrace(cursor.text, start, cursor.escape)
+  const end = closingBrace(cursor.text, start, cursor.escaping)
   const inside = cursor.text.slice(start + 1, end)
   cursor.at = end + 1
   const match = /^([a-zA-Z_][a-zA-Z0-9_]*|[0-9@*#])(?:(:?[-+?])([\s\S]*))?$/.exec(inside)
@@ -110,17 +110,17 @@ function braced(cursor: Cursor): string {
   const value = cursor.variables.get(name)
   if (!modifier) return value ?? ''
   const present = value !== undefined && (!modifier.startsWith(':') || value !== '')
-  const other = () => expand(word, cursor.variables, cursor.escape)
+  const other = () => expand(word, cursor.variables, cursor.escaping)
   if (modifier.endsWith('+')) return present ? other() : ''
   if (present) return value
   if (modifier.endsWith('-')) return other()
   throw new GantryError('invalid_input', `${name}: ${other() || 'not allowed to be empty or unset'}`, { value: name })
 }
 
-function closingBrace(text: string, start: number, escape: string): number {
+function closingBrace(text: string, start: number, escaping: string): number {
   let depth = 0
   for (let at = start; at < text.length; at++) {
-    if (text[at] === escape) at++
+    if (text[at] === escaping) at++
     else if (text[at] === '{') depth++
     else if (text[at] === '}' && --depth === 0) return at
   }
@@ -132,13 +132,13 @@ function unterminated(text: string): GantryError {
 }
 
 /** Cuts at white space outside of quotes and leaves quotes and variables as they are. */
-export function splitWords(text: string, escape: string): string[] {
+export function splitWords(text: string, escaping: string): string[] {
   const words: string[] = []
   let word = ''
   let quote = ''
   for (let at = 0; at < text.length; at++) {
     const char = text[at] ?? ''
-    if (char === escape && quote !== "'") {
+    if (char === escaping && quote !== "'") {
       word += char + (text[++at] ?? '')
     } else if (quote === '' && /\s/.test(char)) {
       if (word !== '') words.push(word)
