@@ -68,6 +68,8 @@ static void run(int root, int argc, char **argv)
 		archive_get(root, argc - 1, argv + 1, false);
 	else if (is(operation, "layer", argc, 0))
 		archive_get(root, argc - 1, argv + 1, true);
+	else if (is(operation, "changes", argc, 0))
+		archive_changes(root);
 	else if (is(operation, "put", argc, 9))
 		archive_put(root, argv + 1);
 	else if (is(operation, "mkdir", argc, 3))

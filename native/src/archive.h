@@ -15,6 +15,7 @@
  *              sniff PATH                                        is it a tar archive, perhaps compressed?
  *              get FLAGS (PATH NAME)…                            > tar; FLAGS: onemount or -
  *              layer SKIP…                                       > the view's root, an overlayfs upper, as layer tar
+ *              changes                                           < MPATH and DPATH, each ended by a NUL, sorted   > layer tar of these
  *              put PATH FLAGS OWNER MODE MAXBYTES MAXRATIO MAXENTRIES RESERVE IDS   < tar; see archive_put.c
  *              mkdir PATH OWNER IDS
  *
@@ -50,6 +51,7 @@ bool is_kernel_view(int fd);
 
 /* archive_get.c, archive_list.c, archive_put.c */
 void archive_get(int root, int argc, char **argv, bool layer);
+void archive_changes(int root);
 void archive_list(int root, const char *path, bool sum);
 void archive_stat(int root, const char *path, bool follow);
 void archive_read(int root, const char *path, uint64_t max_bytes);

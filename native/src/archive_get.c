@@ -29,6 +29,8 @@ struct writer {
 	bool layer;
 	/* Nothing of another mount: its mount points are empty. */
 	bool one_mount;
+	/* Of a folder only its own entry. */
+	bool single;
 	uint64_t mount;
 	char **skip;
 	int skip_count;
@@ -216,7 +218,7 @@ static void add_folder(struct writer *w, int fd, const struct stat *st)
 	size_t length = strlen(w->name);
 	if (length == 0 || w->name[length - 1] != '/')
 		strcpy(w->name + length, "/");
-	bool other = w->one_mount && mount_of(fd) != w->mount;
+	bool other = w->single || (w->one_mount && mount_of(fd) != w->mount);
 	write_entry(w, st, fd, NULL, true);
 	if (w->layer && is_opaque(fd))
 		write_marker(w, ".wh..wh..opq");
@@ -328,6 +330,49 @@ static void finish(struct writer *w)
 	       (unsigned long long)w->entries, (unsigned long long)w->file_bytes, digest);
 }
 
+static void begin_hash(struct writer *w)
+{
+	w->hash = EVP_MD_CTX_new();
+	if (!w->hash || EVP_DigestInit_ex(w->hash, EVP_sha256(), NULL) != 1)
+		fail(KIND_IO, "hash", ENOMEM, "cannot begin");
+}
+
+/* One changed path of a folder that holds everything: itself, or the mark of its deletion. */
+static void add_change(struct writer *w, int root, char kind, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	if (strlen(path) >= UNPACK_PATH_MAX || strncmp(slash ? slash + 1 : path, WHITEOUT, 4) == 0)
+		fail(KIND_REFUSED, "read layer", 0, "%.80s: a layer cannot have this name", path);
+	if (kind == 'D') {
+		char marker[300];
+		snprintf(w->name, sizeof w->name, "%.*s", slash ? (int)(slash - path + 1) : 0, path);
+		snprintf(marker, sizeof marker, WHITEOUT "%s", slash ? slash + 1 : path);
+		write_marker(w, marker);
+		return;
+	}
+	char above[UNPACK_PATH_MAX];
+	snprintf(above, sizeof above, "/%.*s", slash ? (int)(slash - path) : 0, path);
+	int parent = path_open(root, above, O_RDONLY | O_DIRECTORY);
+	if (parent < 0)
+		path_fail(path);
+	strcpy(w->name, path);
+	add_named(w, parent, slash ? slash + 1 : path);
+	close(parent);
+}
+
+void archive_changes(int root)
+{
+	static struct writer w;
+	char *record = NULL;
+	size_t room = 0;
+	w.single = true;
+	begin_hash(&w);
+	begin(&w);
+	while (getdelim(&record, &room, '\0', stdin) > 1)
+		add_change(&w, root, record[0], record + 1);
+	finish(&w);
+}
+
 void archive_get(int root, int argc, char **argv, bool layer)
 {
 	static struct writer w;
@@ -335,9 +380,7 @@ void archive_get(int root, int argc, char **argv, bool layer)
 	if (layer) {
 		w.skip = argv;
 		w.skip_count = argc;
-		w.hash = EVP_MD_CTX_new();
-		if (!w.hash || EVP_DigestInit_ex(w.hash, EVP_sha256(), NULL) != 1)
-			fail(KIND_IO, "hash", ENOMEM, "cannot begin");
+		begin_hash(&w);
 		begin(&w);
 		/* The root itself is no part of the change; its owner and mode stay those of the layers below. */
 		if (is_opaque(root))

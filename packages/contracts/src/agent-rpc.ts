@@ -21,7 +21,7 @@ import {
   volumeNameSchema,
 } from './names.ts'
 import { containerPathSchema, pathStatSchema } from './archive.ts'
-import { imageChangesSchema } from './build.ts'
+import { buildFields, imageChangesSchema } from './build.ts'
 import { endpointSpecSchema } from './container.ts'
 import { networkInspectSchema, networkSpecSchema } from './network.ts'
 import { engineProjectSchema, policySchema, projectUsageSchema } from './project.ts'
@@ -268,6 +268,22 @@ export const agentMethods = {
       limits: z.object({ maxBytes: z.number().int().positive() }).optional(),
     }),
     z.object({ id: z.string() }),
+  ),
+  /** The client sends a build context as a tar (plain or compressed); JSON lines of `buildEventSchema` come back. */
+  'image.build': duplex(
+    z.strictObject({
+      ...project,
+      ...buildFields,
+      policy: policySchema,
+      limits: z.object({ maxBytes: z.number().int().positive() }).optional(),
+    }),
+    /** `pulled`: images that had to be pulled for it, by their ids. */
+    z.object({ id: z.string(), pulled: z.array(z.string()) }),
+  ),
+  /** Forgets cached steps of builds: all, or those not used for as long. */
+  'image.pruneBuilds': call(
+    z.strictObject({ ...project, unusedMs: z.number().nonnegative().optional() }),
+    z.object({ deleted: z.array(z.string()), reclaimedBytes: z.number() }),
   ),
   /** An archive that is an OCI layout and docker's format at once comes back. */
   'image.save': duplex(z.strictObject({ ...project, images: z.array(imageRefSchema).min(1).max(64) }), z.object({ bytes: z.number() })),

@@ -1,6 +1,8 @@
 import { mkdirSync } from 'node:fs'
 import { type AgentHandlers, DEFAULT_PROJECT } from '@gantry/contracts'
 import { archiveHandlers } from './archive/handlers.ts'
+import { BuildCache } from './build/build-cache.ts'
+import type { PullImage } from './build/build-image.ts'
 import { buildHandlers } from './build/handlers.ts'
 import { createCgroups } from './cgroup/cgroups.ts'
 import { runEnded } from './container/exit.ts'
@@ -60,7 +62,9 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
   const unpacker = createUnpacker(config)
   const archiver = createArchiver({ ...config, scratchDir: scratchFolder(config) })
   const { layers, snapshots } = await openStorage({ config, unpacker, kernel, driver: options.storageDriver })
-  const images = await createImages({ config, events, layers, unpacker, privateRegistries: options.privateRegistries })
+  const cache = new BuildCache(`${config.dataDir}/build`, config.log)
+  const kept = { isKept: (id: string) => cache.has(id), keptLayers: (projectId: string) => cache.layers(projectId) }
+  const images = await createImages({ config, events, layers, unpacker, ...kept, privateRegistries: options.privateRegistries })
   const store = new ContainerStore(config.dataDir, config.log)
   const volumes = await createVolumes({ config, events, unpacker, containerName: (id) => store.get(id)?.name })
   const seccomp = new SeccompCache(config)
@@ -86,7 +90,7 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
   await applyProjects(parts, projects)
   await recover(parts, unfinished)
   return {
-    handlers: allHandlers(parts, projects, { images, volumes, archiver }),
+    handlers: allHandlers(parts, projects, { images, volumes, archiver, cache }),
     async close() {
       for (const container of parts.store.list()) {
         container.prober?.stop()
@@ -149,20 +153,37 @@ interface Stores {
   readonly images: Images
   readonly volumes: Volumes
   readonly archiver: Archiver
+  readonly cache: BuildCache
 }
 
-function allHandlers(parts: Parts, projects: ProjectStore, { images, volumes, archiver }: Stores): AgentHandlers {
+function allHandlers(parts: Parts, projects: ProjectStore, { images, volumes, archiver, cache }: Stores): AgentHandlers {
   return {
     ...systemHandlers(parts, images),
-    ...projectHandlers(parts, projects, { images, volumes }),
+    ...projectHandlers(parts, projects, { images: withoutCache(images, cache), volumes }),
     ...containerHandlers(parts),
     ...archiveHandlers(parts, archiver),
-    ...buildHandlers({ parts, archiver, making: images.making }),
+    ...buildHandlers({ parts, archiver, cache, making: images.making, pull: pullOf(images) }),
     ...execHandlers(parts),
     ...images.handlers,
     ...networkHandlers(parts),
     ...volumes.handlers,
   }
+}
+
+/** A project that goes takes its cached steps along. */
+function withoutCache(images: Images, cache: BuildCache): Pick<Images, 'usage' | 'removeProject'> {
+  return {
+    usage: images.usage,
+    async removeProject(projectId) {
+      await cache.prune(projectId)
+      await images.removeProject(projectId)
+    },
+  }
+}
+
+/** A pull as a build asks for it. */
+function pullOf(images: Images): PullImage {
+  return ({ signal, ...input }) => images.handlers['image.pull'](input, signal)
 }
 
 function systemHandlers(parts: Parts, images: Images): Pick<AgentHandlers, 'system.info' | 'system.doctor' | 'system.events'> {

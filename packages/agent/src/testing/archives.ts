@@ -81,7 +81,7 @@ export async function importTar(
   return result
 }
 
-async function sendAll(channel: ByteChannel, bytes: Uint8Array): Promise<void> {
+export async function sendAll(channel: ByteChannel, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length; at += 1 << 20) await channel.write(bytes.subarray(at, at + (1 << 20)))
   channel.end()
 }

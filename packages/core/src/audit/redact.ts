@@ -1,6 +1,6 @@
 import canonicalize from 'canonicalize'
 
-const secretKeys = /^(.*password.*|code|.*token|ticket|auth|secret.*|identityToken)$/i
+const secretKeys = /^(.*password.*|code|.*token|ticket|auths?|secret.*|identityToken)$/i
 const secretArgument = /^(-{1,2}[\w-]*(?:password|passwd|token|secret|api-?key)[\w-]*=).+$/i
 const hidden = '[redacted]'
 const maxString = 1_000
@@ -19,6 +19,9 @@ function redact(value: unknown, key = ''): unknown {
   if (Array.isArray(value)) {
     const items = value.slice(0, maxItems).map((item) => (key === 'env' ? redactVariable(item) : redact(item)))
     return value.length > maxItems ? [...items, `and ${value.length - maxItems} more`] : items
+  }
+  if (key === 'buildArgs' && typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.keys(value).map((name) => [name, hidden]))
   }
   if (typeof value === 'object' && value !== null) {
     return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, redact(item, name)]))

@@ -1,7 +1,6 @@
 import { type OutputOf, imageChangesSchema, imageRefSchema } from '@gantry/contracts'
 import { presentHoldings, reserveHoldings } from '@gantry/db'
 import { z } from 'zod'
-import type { Backend, Caller } from '../backend.ts'
 import type { ArchiveSource } from '../container/archive-container.ts'
 import { roomFor } from '../image/room.ts'
 import { send } from '../lib/byte-streams.ts'
@@ -18,8 +17,8 @@ const importFields = {
 }
 
 /** Makes an image of one layer from the tar of a file system. */
-export function importImage(backend: Backend, caller: Caller, input: z.input<z.ZodObject<typeof importFields>>, source: ArchiveSource) {
-  const importing = useCase({
+export function importImage(source: ArchiveSource) {
+  return useCase({
     verb: 'image.import',
     permission: 'image.change',
     effect: 'agent',
@@ -41,5 +40,4 @@ export function importImage(backend: Backend, caller: Caller, input: z.input<z.Z
       return made
     },
   })
-  return importing.execute(backend, caller, input)
 }

@@ -1,7 +1,7 @@
 import { type AgentClient, type PathStat, containerPathSchema, containerRefSchema } from '@gantry/contracts'
 import { findProject, toLimits } from '@gantry/db'
 import { z } from 'zod'
-import type { Backend, Caller } from '../backend.ts'
+import type { Backend } from '../backend.ts'
 import { roomFor } from '../image/room.ts'
 import { receive, send } from '../lib/byte-streams.ts'
 import { projectFields } from '../lib/project-input.ts'
@@ -33,8 +33,8 @@ export const statContainerPath = useCase({
 })
 
 /** A tar of a file or folder of the container. */
-export function readContainerArchive(backend: Backend, caller: Caller, input: z.input<z.ZodObject<typeof pathFields>>, sink: ArchiveSink) {
-  const reading = useCase({
+export function readContainerArchive(sink: ArchiveSink) {
+  return useCase({
     verb: 'container.archiveGet',
     permission: 'container.exec',
     effect: 'agent',
@@ -42,12 +42,11 @@ export function readContainerArchive(backend: Backend, caller: Caller, input: z.
     object: ({ container, path }) => `${path} of container ${container}`,
     run: ({ backend: { agent } }, asked) => download(agent.duplex('container.archiveGet', asked, sink), sink),
   })
-  return reading.execute(backend, caller, input)
 }
 
 /** A tar of the container's file system. */
-export function exportContainer(backend: Backend, caller: Caller, input: z.input<z.ZodObject<typeof containerFields>>, sink: ArchiveSink) {
-  const exporting = useCase({
+export function exportContainer(sink: ArchiveSink) {
+  return useCase({
     verb: 'container.export',
     permission: 'container.exec',
     effect: 'agent',
@@ -55,19 +54,13 @@ export function exportContainer(backend: Backend, caller: Caller, input: z.input
     object: ({ container }) => `container ${container}`,
     run: ({ backend: { agent } }, asked) => download(agent.duplex('container.export', asked, sink), sink),
   })
-  return exporting.execute(backend, caller, input)
 }
 
 const putFields = { ...pathFields, noOverwriteDirNonDir: z.boolean().default(false), copyUidGid: z.boolean().default(false) }
 
 /** Unpacks a tar into a folder of the container. In a project with a disk limit it may be as large as what is left of it. */
-export function writeContainerArchive(
-  backend: Backend,
-  caller: Caller,
-  input: z.input<z.ZodObject<typeof putFields>>,
-  source: ArchiveSource,
-) {
-  const writing = useCase({
+export function writeContainerArchive(source: ArchiveSource) {
+  return useCase({
     verb: 'container.archivePut',
     permission: 'container.exec',
     effect: 'agent',
@@ -82,7 +75,6 @@ export function writeContainerArchive(
       return result
     },
   })
-  return writing.execute(backend, caller, input)
 }
 
 async function roomOf(backend: Backend, projectId: string): Promise<{ maxBytes: number } | undefined> {

@@ -1,3 +1,4 @@
+import type { FileHandle } from 'node:fs/promises'
 import { GantryError, type InputOf, type OutputOf, type ParsedInputOf } from '@gantry/contracts'
 import { type Container, noSuchContainer } from '../container/container.ts'
 import { emit, type Parts } from '../container/parts.ts'
@@ -6,7 +7,7 @@ import { changedDocument, type RunConfig } from '../image/image-document.ts'
 import type { ImageMaking, Lease } from '../image/make-image.ts'
 import type { LayerRecord } from '../image/records.ts'
 import { familiar, parseReference } from '../image/reference.ts'
-import type { Archiver } from '../kernel/archiver.ts'
+import type { Archiver, LayerTar } from '../kernel/archiver.ts'
 import type { UnpackLimits } from '../kernel/unpack.ts'
 import { mountPoints } from '../snapshot/mount-points.ts'
 import type { RootfsSource } from '../ports.ts'
@@ -76,28 +77,43 @@ interface LayerJob {
   readonly lease: Lease
   readonly limits: UnpackLimits
   readonly signal?: AbortSignal | undefined
+  /** What else is no part of the layer. */
+  readonly skip?: readonly string[]
 }
 
 async function containerLayer(shop: Workshop, container: Container, job: LayerJob): Promise<LayerRecord | undefined> {
   if (container.removed) throw noSuchContainer(container.name)
   container.rootfs ??= await shop.parts.snapshots.prepare(container.id, container.record.image.layers)
-  return upperLayer(shop, container.rootfs, job)
+  return ownLayer(shop, { id: container.id, rootfs: container.rootfs }, job)
 }
 
-/** The layer that a writable folder stands for: deletions become whiteouts, replaced folders opaque ones. */
-export function upperLayer(
-  { archiver, making }: Pick<Workshop, 'archiver' | 'making'>,
-  rootfs: RootfsSource,
-  job: LayerJob,
-): Promise<LayerRecord | undefined> {
-  const { below, signal, ...rest } = job
-  return making.addLayer(below, {
-    ...{ ...rest, signal },
-    write: async (file) => {
-      const skip = await mountPoints(rootfs.upperDir, rootfs.lowerDirs)
-      return archiver.layer({ kind: 'folder', path: rootfs.upperDir, writable: false }, file, { skip, signal })
-    },
-  })
+/** What a container, or a layer of none, has of its own. */
+export interface OwnFiles {
+  readonly id: string
+  readonly rootfs: RootfsSource
+}
+
+/** The folder that its files are written into from outside. */
+export const ownFolder = (rootfs: RootfsSource): string => (rootfs.kind === 'tree' ? rootfs.folder : rootfs.upperDir)
+
+/** The layer of what was written: deletions become whiteouts, replaced folders opaque ones. */
+export function ownLayer(shop: Workshop, own: OwnFiles, job: LayerJob): Promise<LayerRecord | undefined> {
+  const { below, signal, skip = [], ...rest } = job
+  return shop.making.addLayer(below, { ...rest, signal, write: (file) => writeLayer(shop, own, { file, skip, signal }) })
+}
+
+async function writeLayer(
+  { parts, archiver }: Workshop,
+  { id, rootfs }: OwnFiles,
+  { file, skip, signal }: { file: FileHandle; skip: readonly string[]; signal: AbortSignal | undefined },
+): Promise<LayerTar> {
+  const view = { kind: 'folder', path: ownFolder(rootfs), writable: false } as const
+  if (rootfs.kind !== 'tree') {
+    const engine = await mountPoints(rootfs.upperDir, rootfs.lowerDirs)
+    return archiver.layer(view, file, { skip: [...engine, ...skip], signal })
+  }
+  const changes = (await parts.snapshots.diff(id)).map(({ kind, path }) => ({ deleted: kind === 'deleted', path: path.slice(1) }))
+  return archiver.changes(view, file, { changes: changes.filter(({ path }) => !skip.includes(path)), signal })
 }
 
 async function frozen<T>(parts: Parts, container: Container, pause: boolean, work: () => Promise<T>): Promise<T> {

@@ -1,16 +1,33 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import type { AgentHandlers } from '@gantry/contracts'
 import { ioErrors } from '../image/io-errors.ts'
-import { commitContainer, type Workshop } from './commit.ts'
+import { buildImage, type BuildShop } from './build-image.ts'
+import { commitContainer } from './commit.ts'
 import { importImage } from './import-image.ts'
 
-export type BuildHandlers = Pick<AgentHandlers, 'container.commit' | 'image.import'>
+export type BuildHandlers = Pick<AgentHandlers, 'container.commit' | 'image.import' | 'image.build' | 'image.pruneBuilds'>
 
 /** The agent's methods that make images of files. */
-export function buildHandlers(shop: Workshop): BuildHandlers {
-  const { store } = shop.parts
+export function buildHandlers(options: Omit<BuildShop, 'folder'>): BuildHandlers {
+  const { config, store } = options.parts
+  const shop: BuildShop = { ...options, folder: emptyFolder(join(config.dataDir, 'build', 'tmp')) }
   return {
     'container.commit': (input, signal) =>
       ioErrors(() => commitContainer(shop, store.find(input.projectId, input.container), input, signal)),
     'image.import': (input, channel, signal) => ioErrors(() => importImage(shop, input, channel, signal)),
+    'image.build': (input, channel, signal) => ioErrors(() => buildImage(shop, input, channel, signal)),
+    'image.pruneBuilds': ({ projectId, unusedMs }) =>
+      ioErrors(async () => {
+        const deleted = await shop.cache.prune(projectId, unusedMs === undefined ? undefined : Date.now() - unusedMs)
+        return { deleted, reclaimedBytes: await shop.making.sweep() }
+      }),
   }
+}
+
+/** What an interrupted build left is of no use. */
+function emptyFolder(path: string): string {
+  rmSync(path, { recursive: true, force: true })
+  mkdirSync(path, { recursive: true, mode: 0o700 })
+  return path
 }

@@ -4,7 +4,7 @@ import { changedDocument, emptyDocument } from '../image/image-document.ts'
 import { parsePlatform } from '../image/manifest.ts'
 import { faultPoint } from '../lib/fault.ts'
 import { applyChanges } from './config-instructions.ts'
-import { nameOf, readChanges, upperLayer, type Workshop } from './commit.ts'
+import { nameOf, ownFolder, ownLayer, readChanges, type Workshop } from './commit.ts'
 import { withScratchLayer } from './scratch-layer.ts'
 
 /** Makes an image of one layer from the tar of a file system. */
@@ -21,11 +21,11 @@ export async function importImage(
   const limits = limitsFor(input.limits)
   const lease = making.lease()
   try {
-    const layer = await withScratchLayer(parts, [], async (rootfs) => {
-      const view = { kind: 'folder', path: rootfs.upperDir, writable: true } as const
+    const layer = await withScratchLayer(parts, [], async (own) => {
+      const view = { kind: 'folder', path: ownFolder(own.rootfs), writable: true } as const
       await archiver.put(view, channel.incoming, { path: '/', flags: [], limits, signal })
       faultPoint('import.unpacked')
-      return upperLayer(shop, rootfs, { below: [], lease, limits, signal })
+      return ownLayer(shop, own, { below: [], lease, limits, signal })
     })
     const document = changedDocument(emptyDocument(platform), {
       created: new Date().toISOString(),

@@ -20,6 +20,8 @@ export interface CreateRequest {
   readonly operationId?: string
   readonly spec: ContainerSpec
   readonly policy: Policy
+  /** A step of a build, on what is no image yet. */
+  readonly forBuild?: { readonly image: ResolvedImage }
 }
 
 /**
@@ -37,11 +39,16 @@ export async function createContainer(parts: Parts, request: CreateRequest): Pro
   undo.push('name', () => parts.store.releaseName(projectId, name, id))
   const entry = parts.journal.begin('create', id)
   try {
-    const image = await parts.images.resolve(projectId, request.spec.image)
+    const image = request.forBuild?.image ?? (await parts.images.resolve(projectId, request.spec.image))
     const { spec, args, warnings } = await decide(parts, request, image, id)
     const idBase = spec.userns === 'host' ? 0 : projectBase
     const record = { version: 1, id, projectId, name, createdAt: rfc3339(), spec, args, idBase, warnings } as const
-    const container = await make(parts, undo, { ...record, operationId: request.operationId }, image)
+    const container = await make(
+      parts,
+      undo,
+      { ...record, operationId: request.operationId, ...(request.forBuild ? { forBuild: true } : {}) },
+      image,
+    )
     undo.discard()
     parts.store.add(container)
     emit(parts, container, 'create')

@@ -14,7 +14,10 @@ export interface ListFilter {
 export function listContainers(parts: Pick<Parts, 'store' | 'network'>, filter: ListFilter): ContainerSummary[] {
   return parts.store
     .list(filter.projectId)
-    .filter((container) => (filter.all || container.running) && matchesLabels(container.record.spec.labels, filter.labels))
+    .filter(
+      (container) =>
+        !container.record.forBuild && (filter.all || container.running) && matchesLabels(container.record.spec.labels, filter.labels),
+    )
     .map((container) => summarise(parts, container))
     .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
 }

@@ -43,6 +43,8 @@ export const containerRecordSchema = z.object({
   idBase: z.number().int(),
   mounts: z.array(resolvedMountSchema),
   warnings: z.array(z.string()),
+  /** A step of a build: in no list, and gone with the agent that builds. */
+  forBuild: z.boolean().optional(),
   /** Of the create call, so that repeating it after a restart of the agent finds this container. */
   operationId: z.string().optional(),
 })

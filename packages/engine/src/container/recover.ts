@@ -12,7 +12,7 @@ import type { Container } from './container.ts'
 import { releaseRun, runEnded, restartByPolicy } from './exit.ts'
 import type { OpenEntry } from './journal.ts'
 import { monitorDir, type Parts } from './parts.ts'
-import { emptyTombstone, removeLocked, removeTraces } from './remove.ts'
+import { emptyTombstone, removeContainer, removeLocked, removeTraces } from './remove.ts'
 import { adoptStarted } from './start.ts'
 
 /**
@@ -34,6 +34,7 @@ export async function recover(parts: Parts, unfinished: readonly OpenEntry[]): P
   await finish(parts, unfinished)
   for (const { container, exit } of ended) reportEnd(parts, container, exit)
   parts.journal.endAll()
+  await removeBuildSteps(parts)
   beginRestarts(parts, interrupted)
 }
 
@@ -160,6 +161,12 @@ async function finish(parts: Parts, unfinished: readonly OpenEntry[]): Promise<v
     if (verb === 'start') await releaseRun(parts, container)
     else if (verb !== 'create' && verb !== 'commit') await removeLocked(parts, container, { volumes: verb === 'remove-volumes' })
   }
+}
+
+/** Nobody waits for the builds of an earlier agent any more. */
+async function removeBuildSteps(parts: Parts): Promise<void> {
+  const steps = parts.store.list().filter((container) => container.record.forBuild && !container.removed)
+  for (const container of steps) await removeContainer(parts, container, { force: true, volumes: true })
 }
 
 /** Tells of an end that happened while the agent was away as if it had just been seen. */

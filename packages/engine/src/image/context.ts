@@ -3,7 +3,7 @@ import type { EngineConfig, EventBus } from '../ports.ts'
 import type { LayerStore } from '../snapshot/layers.ts'
 import type { ContentStore } from './content-store.ts'
 import type { Leases } from './leases.ts'
-import type { ImageRecords } from './records.ts'
+import type { ImageRecords, LayerRecord } from './records.ts'
 
 /** What every verb on images works with. */
 export interface ImageContext {
@@ -21,6 +21,7 @@ export interface ImageContext {
   readonly privateRegistries: readonly string[]
   /** True for content of the build cache, which no image has. */
   readonly isKept: (id: string) => boolean
+  readonly keptLayers: (projectId: string) => readonly LayerRecord[]
 }
 
 /** Bounds of one image unless the request brings a smaller one. */

@@ -12,7 +12,7 @@ import { Leases } from './leases.ts'
 import { inspectImage, listImages, sum } from './list-images.ts'
 import { loadImages } from './load/load-images.ts'
 import { type ImageMaking, imageMaking } from './make-image.ts'
-import { ImageRecords } from './records.ts'
+import { ImageRecords, type LayerRecord } from './records.ts'
 import { createPuller } from './registry/pull.ts'
 import { pushImage } from './registry/push.ts'
 import { pruneImages, removeImage, tagImage } from './remove-image.ts'
@@ -29,6 +29,8 @@ export interface ImagesOptions {
   readonly privateRegistries?: readonly string[]
   /** True for content (digests, chain ids) that is no image's and must stay all the same. */
   readonly isKept?: (id: string) => boolean
+  /** Layers that a project has beside its images'. */
+  readonly keptLayers?: (projectId: string) => readonly LayerRecord[]
 }
 
 /** The methods of the agent's table that images answer. */
@@ -57,6 +59,7 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
     ...options,
     privateRegistries: options.privateRegistries ?? [],
     isKept: options.isKept ?? (() => false),
+    keptLayers: options.keptLayers ?? (() => []),
     content,
     records: new ImageRecords(root, options.config.log),
     leases: new Leases(),
@@ -115,6 +118,7 @@ function imageHandlers(context: ImageContext): ImageHandlers {
 
 function projectUsage(context: ImageContext, projectId: string): { images: number; sizeBytes: number } {
   const { images } = context.records.project(projectId)
-  const chain = new Set(images.flatMap((id) => context.records.image(id)?.layers.map((layer) => layer.chainId) ?? []))
+  const layers = [...images.flatMap((id) => context.records.image(id)?.layers ?? []), ...context.keptLayers(projectId)]
+  const chain = new Set(layers.map((layer) => layer.chainId))
   return { images: images.length, sizeBytes: sum([...chain].map((chainId) => context.layers.get(chainId)?.fileBytes ?? 0)) }
 }

@@ -10,6 +10,7 @@ import { chainIds, type Manifest, mediaTypes } from './manifest.ts'
 import type { LayerRecord } from './records.ts'
 import type { Reference } from './reference.ts'
 import { storeImage } from './store-image.ts'
+import { sweep } from './sweep.ts'
 
 /** An image, or what is to become one: its config file and its layers, bottom first. */
 export interface ImageState {
@@ -29,6 +30,10 @@ export interface ImageMaking {
   addLayer(below: readonly LayerRecord[], options: LayerOptions): Promise<LayerRecord | undefined>
   /** The config file alone; its digest is the id that an image of it has. */
   addDocument(document: ImageDocument, lease: Lease): Promise<string>
+  /** The config file, when it and the layers are all there. */
+  readWhole(id: string, layers: readonly LayerRecord[]): Promise<Buffer | undefined>
+  /** Removes what nothing needs any more; returns the bytes. */
+  sweep(): Promise<number>
   /** Gives the project the image under these names. Returns its id. */
   store(
     state: ImageState,
@@ -57,6 +62,11 @@ export function imageMaking(context: ImageContext): ImageMaking {
       lease.add(id)
       return id
     },
+    async readWhole(id, layers) {
+      const whole = layers.every(({ digest, chainId }) => context.content.has(digest) && context.layers.get(chainId))
+      return whole && context.content.has(id) ? context.content.read(id) : undefined
+    },
+    sweep: async () => (await sweep(context)).bytes,
     store: (state, options) => storeState(context, state, options),
   }
 }
@@ -77,7 +87,7 @@ async function addLayer(
     faultPoint('layer.written')
     if (!context.content.has(digest)) await context.content.adopt(path, digest)
     await context.layers.commit({
-      ...{ chainId, diffId: digest, limits, signal },
+      ...{ chainId, parent: below.at(-1)?.chainId, diffId: digest, limits, signal },
       blobPath: context.content.path(digest),
       blobDigest: digest,
     })

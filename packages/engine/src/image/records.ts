@@ -4,14 +4,14 @@ import { z } from 'zod'
 import { readStateFile, replaceFile, setAside } from '../lib/atomic-file.ts'
 import type { EngineConfig } from '../ports.ts'
 
-const layerRecord = z.object({
+export const layerRecordSchema = z.object({
   digest: digestSchema,
   size: z.number(),
   mediaType: z.string(),
   diffId: digestSchema,
   chainId: digestSchema,
 })
-export type LayerRecord = z.infer<typeof layerRecord>
+export type LayerRecord = z.infer<typeof layerRecordSchema>
 
 /** An image's content, shared by all projects that have it. */
 const imageRecord = z.object({
@@ -19,7 +19,7 @@ const imageRecord = z.object({
   id: digestSchema,
   manifest: digestSchema,
   manifestMediaType: z.string(),
-  layers: z.array(layerRecord),
+  layers: z.array(layerRecordSchema),
 })
 export type ImageRecord = z.infer<typeof imageRecord>
 

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Readable, Writable } from 'node:stream'
+import { Readable, type Writable } from 'node:stream'
 import { GantryError } from '@gantry/contracts'
+import { tarHeader, tarPadding } from '../image/tar.ts'
 import { widenPipe } from './socket-buffer.ts'
 import { feed, noEnvironment, type Report, run, type UnpackLimits } from './unpack.ts'
 
@@ -74,6 +75,12 @@ export interface LayerTar {
   readonly fileBytes: number
 }
 
+export interface LayerChange {
+  /** Without a leading slash. */
+  readonly path: string
+  readonly deleted: boolean
+}
+
 /** Where a thing of the view is to be in the tar; without a name, only what is in the folder. */
 export interface Item {
   readonly path: string
@@ -92,7 +99,11 @@ export interface Archiver {
   get(view: View, items: readonly Item[], sink: Sink & { oneMount?: boolean }): Promise<{ bytes: number }>
   /** The overlayfs upper folder that the view is, as a layer's tar, written to `file`; `skip` names what is left out. */
   layer(view: View, file: FileHandle, options: { skip: readonly string[]; signal?: AbortSignal | undefined }): Promise<LayerTar>
+  /** A layer's tar of single things of the view, and of names that are deleted. */
+  changes(view: View, file: FileHandle, options: { changes: readonly LayerChange[]; signal?: AbortSignal | undefined }): Promise<LayerTar>
   put(view: View, input: AsyncIterable<Uint8Array> | FileHandle, options: PutOptions): Promise<{ bytes: number; fileBytes: number }>
+  /** One file with this text. */
+  writeFile(view: View, file: { folder: string; name: string; text: string; mode: number; limits: UnpackLimits }): Promise<void>
   /** `get` of one view into `put` of another, without a way through this process. */
   copy(from: View, items: readonly Item[], to: View, options: PutOptions): Promise<void>
   /** Makes the folder with all above it. False: it was there. */
@@ -130,16 +141,20 @@ export function createArchiver(options: { nativeDir: string; scratchDir: string 
       const operation = ['get', sink.oneMount ? 'onemount' : '-', ...itemArguments(items)]
       return toBytes(await drain(start(view, operation, { output: 'pipe' }), sink))
     },
-    layer: async (view, file, { skip, signal }) => {
-      const done = await lastReport(start(view, ['layer', ...skip], { output: file.fd }), signal)
-      return {
-        digest: `sha256:${done.digest}`,
-        bytes: Number(done.bytes),
-        entries: Number(done.entries),
-        fileBytes: Number(done.fileBytes),
-      }
+    layer: async (view, file, { skip, signal }) => toLayer(await lastReport(start(view, ['layer', ...skip], { output: file.fd }), signal)),
+    changes: async (view, file, { changes, signal }) => {
+      const child = start(view, ['changes'], { input: 'pipe', output: file.fd })
+      const words = changes.map(({ path, deleted }) => `${deleted ? 'D' : 'M'}${path}\0`)
+      // EPIPE: the child is gone, and says why in its report.
+      child.stdin?.on('error', () => undefined).end(words.join(''))
+      return toLayer(await lastReport(child, signal))
     },
     put: async (view, input, put) => toBytes(await putInto(start, view, input, put)),
+    writeFile: async (view, { folder, name, text, mode, limits }) => {
+      const content = Buffer.from(text)
+      const tar = Readable.from([tarHeader(name, content.length), content, tarPadding(content.length), Buffer.alloc(1024)])
+      await putInto(start, view, tar, { path: folder, flags: [], mode, limits })
+    },
     copy: (from, items, to, put) => copyBetween(start, { from, items, to, put }),
     makeFolder: async (view, path, owner) =>
       (await lastReport(start(view, ['mkdir', path, ownerArgument(owner), String(idsOfContainer)]))).made === true,
@@ -245,6 +260,12 @@ async function copyBetween(start: Start, job: { from: View; items: readonly Item
 /** The program's own words, and not that it ended without any. */
 const isSaid = (error: unknown) => error instanceof GantryError && error.code !== 'internal'
 
+const toLayer = (report: Report): LayerTar => ({
+  digest: `sha256:${report.digest}`,
+  bytes: Number(report.bytes),
+  entries: Number(report.entries),
+  fileBytes: Number(report.fileBytes),
+})
 const toBytes = (report: Report) => ({ bytes: Number(report.bytes), fileBytes: Number(report.fileBytes) })
 
 function toStat(report: Report): FileStat {
