@@ -44,10 +44,7 @@ export async function runStep(shop: Workshop, step: RunStep): Promise<LayerRecor
     const exitCode = await runToEnd(shop, container, step)
     if (exitCode !== 0) {
       const command = step.command.join(' ')
-      throw new GantryError('invalid_input', `The command '${command}' returned a non-zero code: ${exitCode}`, {
-        exitCode,
-        field: 'dockerfile',
-      })
+      throw new GantryError('invalid_input', `The command '${command}' returned a non-zero code: ${exitCode}`, { field: 'dockerfile' })
     }
     await container.cleanup
     const rootfs = container.rootfs
