@@ -37,6 +37,7 @@ const packagesToTest = [
   'clang-format',
   'kmod',
   'procps',
+  'lxcfs',
   'git',
   'zstd',
   'btrfs-progs',

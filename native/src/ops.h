@@ -28,8 +28,9 @@ struct op {
 extern const struct op host_ops[];
 extern const struct op net_ops[];
 
-/* In ops_bpf.c and ops_probe.c, rows of host_ops[]. */
+/* In ops_bpf.c, ops_cover.c, ops_probe.c and ops_rmtree.c, rows of host_ops[]. */
 int op_bpf_device(struct op_ctx *ctx, char **args, int n);
+int op_cover(struct op_ctx *ctx, char **args, int n);
 int op_probe(struct op_ctx *ctx, char **args, int n);
 int op_rmtree(struct op_ctx *ctx, char **args, int n);
 

@@ -170,7 +170,7 @@ const struct op host_ops[] = {
 	{"list?", 1, op_list},        {"rmdir", 1, op_rmdir},      {"rmdir?", 1, op_rmdir},        {"unlink", 1, op_unlink},
 	{"unlink?", 1, op_unlink},    {"chown", 3, op_chown},      {"chmod", 2, op_chmod},         {"rename", 2, op_rename},
 	{"signal", 3, op_signal},     {"signal?", 3, op_signal},   {"killgroup", 2, op_killgroup}, {"killgroup?", 2, op_killgroup},
-	{"bpf.device", 2, op_bpf_device}, {"probe", 1, op_probe},  {"rmtree", 1, op_rmtree},
+	{"bpf.device", 2, op_bpf_device}, {"probe", 1, op_probe},      {"cover", 4, op_cover},  {"rmtree", 1, op_rmtree},
 	{NULL, 0, NULL},
 };
 

@@ -18,6 +18,8 @@ const environmentSchema = z.object({
     .default(join(repository, 'native', 'build')),
   GANTRY_LOG: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   GANTRY_STORAGE_DRIVER: z.enum(storageDrivers).optional(),
+  /** Where LXCFS is mounted when it runs; `off`: it is not used. */
+  GANTRY_LXCFS: z.union([z.string().startsWith('/'), z.literal('off')]).default('/var/lib/lxcfs'),
   /** Group whose members may use the socket; absent: the group `gantry` when the machine has one. */
   GANTRY_GID: z.coerce.number().int().nonnegative().optional(),
   /** `host[:port]`, comma-separated: registries on private addresses that may be used. */
@@ -33,6 +35,7 @@ export interface AgentConfig {
   readonly nativeDir: string
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
   readonly privateRegistries: readonly string[]
+  readonly lxcfs: string | undefined
   readonly socketGid: number | undefined
   readonly storageDriver: StorageDriver | undefined
   /** 4 hex digits of the data folder's path: distinguishes what several instances make in one kernel. */
@@ -46,7 +49,8 @@ export function readConfig(environment: NodeJS.ProcessEnv): AgentConfig {
     const issue = parsed.error.issues[0]
     throw new GantryError('invalid_input', `${issue?.path.join('.')}: ${issue?.message}`)
   }
-  const { GANTRY_DATA, GANTRY_RUN, GANTRY_NATIVE, GANTRY_LOG, GANTRY_REGISTRIES, GANTRY_GID, GANTRY_STORAGE_DRIVER } = parsed.data
+  const { GANTRY_DATA, GANTRY_RUN, GANTRY_NATIVE, GANTRY_LOG, GANTRY_REGISTRIES, GANTRY_LXCFS, GANTRY_GID, GANTRY_STORAGE_DRIVER } =
+    parsed.data
   mkdirSync(GANTRY_DATA, { recursive: true, mode: 0o711 })
   mkdirSync(GANTRY_RUN, { recursive: true, mode: 0o755 })
   const dataDir = realpathSync(GANTRY_DATA)
@@ -56,6 +60,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): AgentConfig {
     nativeDir: GANTRY_NATIVE,
     logLevel: GANTRY_LOG,
     privateRegistries: GANTRY_REGISTRIES,
+    lxcfs: GANTRY_LXCFS === 'off' ? undefined : GANTRY_LXCFS,
     socketGid: GANTRY_GID,
     storageDriver: GANTRY_STORAGE_DRIVER,
     instanceId: createHash('sha256').update(dataDir).digest('hex').slice(0, 4),

@@ -46,7 +46,7 @@ function openEngine(config: AgentConfig, log: pino.Logger): Promise<Engine> {
       version: packageJson.version,
       log: (level, message, fields) => log[level](fields ?? {}, message),
     },
-    { privateRegistries: config.privateRegistries, storageDriver: config.storageDriver },
+    { privateRegistries: config.privateRegistries, lxcfs: config.lxcfs, storageDriver: config.storageDriver },
   )
 }
 

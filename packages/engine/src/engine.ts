@@ -11,6 +11,7 @@ import { Journal } from './container/journal.ts'
 import { networkHandlers } from './container/network-handlers.ts'
 import type { Parts } from './container/parts.ts'
 import { recover } from './container/recover.ts'
+import { renewCovers } from './container/renew-covers.ts'
 import { ContainerStore } from './container/store.ts'
 import { doctor } from './doctor/doctor.ts'
 import { createEventBus } from './event/event-bus.ts'
@@ -18,6 +19,7 @@ import { ExecStore } from './exec/exec.ts'
 import { execHandlers } from './exec/handlers.ts'
 import { execEnded } from './exec/start-exec.ts'
 import { hostInfo } from './host/host-info.ts'
+import { Lxcfs } from './host/lxcfs.ts'
 import { createImages, type Images } from './image/images.ts'
 import { type Archiver, createArchiver } from './kernel/archiver.ts'
 import type { Kernel } from './kernel/kernel.ts'
@@ -49,6 +51,8 @@ export interface EngineOptions {
   readonly privateRegistries?: readonly string[]
   /** Absent: what the data folder was made with, overlay2 for a new one. */
   readonly storageDriver?: StorageDriver | undefined
+  /** Where LXCFS is mounted when it runs; absent: it is not looked for. */
+  readonly lxcfs?: string | undefined
 }
 
 /** Wires the engine's parts, recovers what an earlier life left, and offers the agent's methods. */
@@ -69,6 +73,9 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
   const volumes = await createVolumes({ config, events, unpacker, containerName: (id) => store.get(id)?.name })
   const seccomp = new SeccompCache(config)
   const { journal, unfinished } = Journal.open(`${config.dataDir}/journal`)
+  const lxcfs = options.lxcfs
+    ? await Lxcfs.open({ path: options.lxcfs, onRenewed: (covers) => renewCovers({ store, kernel, config }, covers) })
+    : undefined
   const parts: Parts = {
     ...{ config, kernel, cgroups, network, images, snapshots, volumes, events, journal, store },
     execs: new ExecStore(),
@@ -78,6 +85,7 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
     seccompFile: rememberFilters(seccomp),
     openTerminal: (monitorDir, options) => openTerminal({ nativeDir: config.nativeDir, monitorDir, ...options }),
     hostCapabilities: rootCapabilities(),
+    covers: () => lxcfs?.covers ?? [],
     canShiftIds: await canShiftIds(config, kernel),
     signal: signalProcess,
   }
@@ -89,6 +97,7 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
   })
   await applyProjects(parts, projects)
   await recover(parts, unfinished)
+  await lxcfs?.watch()
   return {
     handlers: allHandlers(parts, projects, { images, volumes, archiver, cache }),
     async close() {
@@ -96,6 +105,7 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
         container.prober?.stop()
         clearTimeout(container.restartTimer)
       }
+      lxcfs?.close()
       await parts.background.settled()
       await network.close()
       await kernel.close()

@@ -1,6 +1,7 @@
 import type { ContainerSpec, EngineEvent } from '@gantry/contracts'
 import type { ExecStore } from '../exec/exec.ts'
 import type { GroupTree } from '../cgroup/cgroups.ts'
+import type { Cover } from '../host/lxcfs.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { Terminal } from '../kernel/terminal.ts'
 import type { Background } from '../lib/background.ts'
@@ -35,6 +36,8 @@ export interface Parts {
   /** A terminal on a monitor, for one viewer. Rejects with `not_found` when the monitor has gone. */
   readonly openTerminal: (monitorDir: string, options: { from: number; columns: number; rows: number }) => Promise<Terminal>
   readonly hostCapabilities: readonly string[]
+  /** What LXCFS offers now to lay over a container's procfs and sysfs. */
+  readonly covers: () => readonly Cover[]
   /** Whether the data folder's file system can be mounted with shifted ids: ext4, xfs, btrfs; tmpfs from Linux 6.3 on. */
   readonly canShiftIds: boolean
   /** Sends a signal to exactly this process; false when it is gone. */

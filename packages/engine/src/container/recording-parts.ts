@@ -111,6 +111,7 @@ export class Recorder {
       },
       canShiftIds: true,
       hostCapabilities: ['CHOWN'],
+      covers: () => [],
       signal: (_process, signal) => this.signals.push(signal) > 0,
     }
   }

@@ -147,6 +147,7 @@ function decideStart(parts: Parts, container: Container, { sandbox, rootfs, secc
     exitFile: `${folder}/exit.json`,
     holdForViewerMs: container.waitingViewers > 0 ? holdForViewerMs : 0,
     joinPid,
+    covers: parts.covers(),
     hostCapabilities: parts.hostCapabilities,
   })
 }

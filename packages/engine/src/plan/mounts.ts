@@ -1,4 +1,4 @@
-import { containerDefaults, type Op } from '@gantry/contracts'
+import { containerDefaults, type ContainerSpec, type Op } from '@gantry/contracts'
 import type { ResolvedMount, RootfsSource } from '../ports.ts'
 import { sharesHostName } from './namespaces.ts'
 import { pathOps } from './paths.ts'
@@ -28,6 +28,8 @@ export function rootfsOps(input: StartInput): Op[] {
     ['sysfs', '/sys', spec.privileged ? 'rw' : 'ro'],
     ['cgroup', '/sys/fs/cgroup', spec.privileged ? 'rw' : 'ro'],
     ...fileOps(input),
+    // It may have gone since it was seen: then the kernel's own files do.
+    ...(seesLimits(spec) ? (input.covers ?? []) : []).map(([source, target]): Op => ['bind', source, target, 'ro,nosuid,nodev,optional']),
     ...[...input.mounts].sort(byDepth).map(mountOp),
     ...spec.devices.map((device): Op => ['device', device.hostPath, device.containerPath ?? device.hostPath]),
     ...(spec.init ? [['bind', `${input.nativeDir}/gantry-init`, initPath, 'ro'] as Op] : []),
@@ -46,6 +48,11 @@ function rootOp(rootfs: RootfsSource): Op {
   if (rootfs.kind === 'tree') return ['tree', rootfs.folder]
   const folders = [rootfs.upperDir, rootfs.workDir, ...rootfs.lowerDirs]
   return rootfs.kind === 'fuse' ? ['fuse', rootfs.program, ...folders] : ['overlay', ...folders]
+}
+
+/** Who looks after the host wants to see the host. */
+export function seesLimits(spec: Pick<ContainerSpec, 'privileged' | 'pidMode'>): boolean {
+  return !spec.privileged && spec.pidMode !== 'host'
 }
 
 function devOps({ spec, joinPid }: StartInput): Op[] {

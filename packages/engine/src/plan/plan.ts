@@ -31,6 +31,8 @@ export interface StartInput {
   readonly logPath: string
   /** What lines of the log can say of the container, and who takes them for driver syslog. */
   readonly logged?: Pick<Logged, 'name' | 'image'> & { readonly receiver?: LogReceiver | undefined }
+  /** Files of LXCFS over those of procfs and sysfs, [host, inside]. */
+  readonly covers?: readonly (readonly [source: string, target: string])[]
   /** Fsynced copy of the exit record, for after a reboot; the monitor also writes monitorDir/exit.json. */
   readonly exitFile: string
   /** Output kept for viewers of a tty. Absent: monitorDir/scrollback. */
