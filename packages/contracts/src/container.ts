@@ -81,6 +81,7 @@ export const endpointSpecSchema = z.strictObject({
   driverOptions: z.record(z.string().min(1).max(256), z.string().max(4096)).optional(),
 })
 export type EndpointSpec = z.infer<typeof endpointSpecSchema>
+export type EndpointSpecInput = z.input<typeof endpointSpecSchema>
 
 /** `bridge`: the endpoints below (none given: the project's default network). */
 export const networkModeSchema = z.union([z.enum(['bridge', 'host', 'none']), z.string().regex(/^container:.+$/)])

@@ -15,8 +15,14 @@ export function networkHandlers(parts: Parts): NetworkHandlers {
       parts.idBase(input.projectId)
       return network.create(input.projectId, input.spec)
     },
-    'network.list': (input) => network.list(input),
-    'network.inspect': (input) => network.inspect(input.projectId, input.network),
+    'network.list': async (input) => {
+      if (input.projectId !== undefined) await withDefault(parts, input.projectId)
+      return network.list(input)
+    },
+    'network.inspect': async (input) => {
+      await withDefault(parts, input.projectId)
+      return network.inspect(input.projectId, input.network)
+    },
     'network.remove': async (input) => {
       await network.remove(input.projectId, input.network)
       return {}
@@ -31,6 +37,12 @@ export function networkHandlers(parts: Parts): NetworkHandlers {
     },
     'network.prune': ({ projectId, ...filter }) => network.prune(projectId, filter),
   }
+}
+
+/** A project's default network is there for whoever looks, also before its first container. */
+async function withDefault(parts: Parts, projectId: string): Promise<void> {
+  parts.idBase(projectId)
+  await parts.network.ensureDefault(projectId)
 }
 
 /** No networks named means the project's default one. */
