@@ -20,7 +20,7 @@ interface Outcome {
 }
 
 function docker(...args: string[]): Promise<Outcome> {
-  const env = { PATH: process.env.PATH, DOCKER_HOST: `unix://${socketPath()}`, HOME: instance.runDir }
+  const env = { ...process.env, DOCKER_HOST: `unix://${socketPath()}`, HOME: instance.runDir }
   return new Promise((resolve) =>
     execFile('docker', args, { env }, (error, out, err) =>
       resolve({ code: error ? Number(error.code) : 0, out: out.trim(), err: err.trim() }),
