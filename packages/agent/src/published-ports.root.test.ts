@@ -61,3 +61,13 @@ test('an agent that stops with nothing running leaves no listener', async () => 
   expect(existsSync(`${agent.runDir}/ports.sock`)).toBe(false)
   await agent.start()
 })
+
+test('a linked container is known by name, in /etc/hosts and in the environment', async () => {
+  await serve('store')
+  const links = [{ container: 'store', alias: 'db' }]
+  const id = await agent.run({ name: 'client', command: ['sleep', '1000'], endpoints: [{ network: 'bridge', links }] })
+  const { stdout } = await agent.exec(id, ['sh', '-c', 'tr "\\0" "\\n" < /proc/1/environ | grep ^DB_; wget -qO- http://db/hostname'])
+  const address = (await agent.inspect('store')).endpoints[0]?.ipv4Address
+  expect(stdout.split('\n')).toEqual(expect.arrayContaining(['DB_NAME=/client/db', `DB_PORT=tcp://${address}:80`, 'store']))
+  for (const name of ['client', 'store']) await agent.remove(name, { force: true })
+})

@@ -11,6 +11,7 @@ import { type Container, noSuchContainer } from './container.ts'
 import { deviceRules, hostDevices } from './device-rules.ts'
 import { releaseRun, runEnded } from './exit.ts'
 import { watchHealth } from './health.ts'
+import { linkEnv } from './link-env.ts'
 import { findReceiver } from './log-receiver.ts'
 import { type Parts, emit, monitorDir } from './parts.ts'
 import { removeLocked } from './remove.ts'
@@ -131,7 +132,7 @@ function decideStart(parts: Parts, container: Container, { sandbox, rootfs, secc
   const cgroup = parts.cgroups.createOps(container.group, record.spec.resources, rules)
   return planStart({
     containerId: record.id,
-    spec: { ...record.spec, devices: hostDevices(record.spec.devices) },
+    spec: { ...record.spec, env: [...linkEnv(parts, container), ...record.spec.env], devices: hostDevices(record.spec.devices) },
     image: { entrypoint: [], command: record.args, env: [], user: '', workingDir: '' },
     rootfs,
     mounts: record.mounts,
