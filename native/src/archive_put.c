@@ -28,7 +28,7 @@ struct folder_time {
 
 struct put {
 	int root;
-	bool make, strict, follow;
+	bool make, strict, follow, self;
 	int64_t uid, gid; /* -1: the tar's */
 	long mode;	  /* -1: the tar's */
 	uint64_t ids;
@@ -109,6 +109,8 @@ static int parent_of(struct put *p, const struct tree_name *name)
 	size_t at = (size_t)snprintf(path, sizeof path, "%s", p->base);
 	for (int i = 0; i + 1 < name->count; i++)
 		at += (size_t)snprintf(path + at, sizeof path - at, "/%s", name->parts[i]);
+	if (path[0] == '\0')
+		strcpy(path, "/"); /* of the root's own path nothing is left */
 	if (p->parent >= 0 && strcmp(path, p->parent_path) == 0)
 		return p->parent;
 	if (p->parent >= 0)
@@ -325,14 +327,27 @@ static void put_special(struct put *p, int parent, const char *part, struct arch
 	utimensat(p->parent, part, times, AT_SYMLINK_NOFOLLOW);
 }
 
+static void put_self(struct put *p, struct archive_entry *entry)
+{
+	uid_t uid;
+	gid_t gid;
+	owner_of(p, entry, "/", &uid, &gid);
+	if (fchown(p->root, uid, gid) < 0 || fchmod(p->root, archive_entry_perm(entry) & 07777) < 0)
+		fail_write("set owner", "/");
+}
+
 static void put_entry(struct put *p, struct archive_entry *entry)
 {
 	static struct tree_name name;
 	const char *path = archive_entry_pathname(entry);
 	path = path ? path + strspn(path, "/") : "";
 	tree_parse(&name, *path ? path : ".", "an entry");
-	if (name.count == 0)
-		return; /* the folder itself is there and stays as it is */
+	if (name.count == 0) {
+		/* The folder itself is there and stays as it is, unless it is the whole thing that is restored. */
+		if (p->self && archive_entry_filetype(entry) == AE_IFDIR)
+			put_self(p, entry);
+		return;
+	}
 	mode_t type = archive_entry_filetype(entry);
 	if (archive_entry_hardlink(entry)) {
 		put_hard_link(p, &name, entry, path);
@@ -403,6 +418,7 @@ void archive_put(int root, char **argv)
 	p.make = strstr(argv[1], "mkdir") != NULL;
 	p.strict = strstr(argv[1], "strict") != NULL;
 	p.follow = strstr(argv[1], "follow") != NULL;
+	p.self = strstr(argv[1], "self") != NULL;
 	p.mode = strcmp(argv[3], "-") == 0 ? -1 : strtol(argv[3], NULL, 8);
 	parse_owner(&p, argv[2]);
 	open_target(&p, argv[0]);

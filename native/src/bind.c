@@ -40,17 +40,18 @@ static int set_attributes(struct start *start, int tree, const char *flags, cons
 	struct mount_attr top = {.attr_set = MOUNT_ATTR_RDONLY};
 	if (has_flag(flags, "ro-top") && mount_setattr(tree, "", AT_EMPTY_PATH, &top, sizeof(top)) < 0)
 		return op_fail(&start->ctx, errno, "make %s read-only", source);
-	if (start->user_ns < 0 || !has_flag(flags, "idmap"))
+	bool optional = has_flag(flags, "idmap-try");
+	if (start->user_ns < 0 || !(optional || has_flag(flags, "idmap")))
 		return 0;
 	struct mount_attr shift = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (unsigned long long)start->user_ns};
-	if (mount_setattr(tree, "", AT_EMPTY_PATH | recursive, &shift, sizeof(shift)) < 0)
+	if (mount_setattr(tree, "", AT_EMPTY_PATH | recursive, &shift, sizeof(shift)) < 0 && !optional)
 		return op_fail(&start->ctx, errno, "the file system of %s cannot shift ids", source);
 	return 0;
 }
 
 /*
- * bind SOURCE TARGET FLAGS [SUBPATH]: ro nosuid nodev noexec, rec, ro-top (what is mounted below stays writable), idmap, strict,
- * optional, [r]private|slave|shared. SUBPATH: that part of SOURCE only.
+ * bind SOURCE TARGET FLAGS [SUBPATH]: ro nosuid nodev noexec, rec, ro-top (what is mounted below stays writable), idmap, idmap-try
+ * (as it is where ids cannot be shifted), strict, optional, [r]private|slave|shared. SUBPATH: that part of SOURCE only.
  */
 int bind_prepare(struct start *start, struct planned *planned)
 {
@@ -82,20 +83,27 @@ static bool may_cover_in_proc(const char *path)
 	return false;
 }
 
+int refuse_proc(struct start *start, int target, const char *path)
+{
+	struct statfs fs;
+	if (fstatfs(target, &fs) < 0 || (fs.f_type == PROC_MAGIC && !may_cover_in_proc(path)))
+		return op_fail(&start->ctx, EPERM, "mount target %s lies in /proc", path);
+	return 0;
+}
+
 int bind_apply(struct start *start, struct planned *planned)
 {
 	if (planned->fd < 0)
 		return 0;
 	const char *path = planned->args[1];
 	struct stat st;
-	struct statfs fs;
 	if (fstat(planned->fd, &st) < 0)
 		return op_fail(&start->ctx, errno, "stat mount source %s", planned->args[0]);
 	fd_auto int target = open_in_root(&start->ctx, start->root, path, true, S_ISDIR(st.st_mode) ? TARGET_DIR : TARGET_FILE);
 	if (target < 0)
 		return -1;
-	if (fstatfs(target, &fs) < 0 || (fs.f_type == PROC_MAGIC && !may_cover_in_proc(path)))
-		return op_fail(&start->ctx, EPERM, "mount target %s lies in /proc", path);
+	if (refuse_proc(start, target, path) < 0)
+		return -1;
 	return attach_mount(start, planned->fd, target, path);
 }
 

@@ -76,8 +76,8 @@ static int stage(struct start *start, struct planned *planned)
 {
 	char options[OPTIONS_MAX];
 	struct buf text = {.data = options, .capacity = sizeof(options) - 1};
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		return op_fail(&start->ctx, errno, "make a mount namespace");
+	if (unshare_mounts(start) < 0)
+		return -1;
 	buf_layers(&text, planned, 3);
 	buf_format(&text, ",upperdir=%s,workdir=%s,suid%s", planned->args[1], planned->args[2], start->user_ns < 0 ? ",dev" : "");
 	buf_mapping(&text, start);

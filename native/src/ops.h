@@ -33,6 +33,8 @@ int op_bpf_device(struct op_ctx *ctx, char **args, int n);
 int op_cover(struct op_ctx *ctx, char **args, int n);
 int op_probe(struct op_ctx *ctx, char **args, int n);
 int op_rmtree(struct op_ctx *ctx, char **args, int n);
+int op_mount(struct op_ctx *ctx, char **args, int n);
+int op_umount(struct op_ctx *ctx, char **args, int n);
 
 /* Records why the running operation failed; `err` is an errno value or 0. Always -1, so: return op_fail(ctx, errno, "…").
  * Text: lower case, no full stop, names the thing, without strerror() (which is added). Only the first failure counts. */

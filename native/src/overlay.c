@@ -114,14 +114,21 @@ static int place(struct start *start, int tree, const char *name)
 	return 0;
 }
 
+int unshare_mounts(struct start *start)
+{
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return op_fail(&start->ctx, errno, "make a mount namespace");
+	return 0;
+}
+
 /* In a mount namespace of its own, in a tmpfs: one- to three-letter names keep many layers below mount's 4096 bytes. */
 static int stage(struct start *start, struct planned *planned)
 {
 	char parent[4096];
 	char options[4096];
 	struct buf text = {.data = options, .capacity = sizeof(options) - 1};
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		return op_fail(&start->ctx, errno, "make a mount namespace");
+	if (unshare_mounts(start) < 0)
+		return -1;
 	if (parent_of(start, planned->args[0], planned->args[1], parent, sizeof(parent)) < 0)
 		return -1;
 	fd_auto int container = clone_layer(start, parent);

@@ -120,9 +120,11 @@ int attach_mount(struct start *start, int mount_fd, int target, const char *what
 	return 0;
 }
 
-static int set_options(struct op_ctx *ctx, int fs, const char *type, const char *options)
+int set_fs_options(struct op_ctx *ctx, int fs, const char *type, const char *options)
 {
-	char text[1024];
+	char text[4096];
+	if (strlen(options) >= sizeof(text))
+		return op_fail(ctx, E2BIG, "%s options of %zu bytes", type, strlen(options));
 	snprintf(text, sizeof(text), "%s", options);
 	char *rest = text;
 	for (char *option; (option = strsep(&rest, ","));) {
@@ -142,7 +144,7 @@ int new_mount(struct op_ctx *ctx, const char *type, const char *options, unsigne
 	fd_auto int fs = fsopen(type, FSOPEN_CLOEXEC);
 	if (fs < 0)
 		return op_fail(ctx, errno, "open file system %s", type);
-	if (set_options(ctx, fs, type, options) < 0)
+	if (set_fs_options(ctx, fs, type, options) < 0)
 		return -1;
 	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return op_fail(ctx, errno, "make file system %s (%s)", type, options);
@@ -401,6 +403,8 @@ const struct start_op rootfs_ops[] = {
 	{.name = "symlink", .min_args = 2, .apply = symlink_apply},
 	{.name = "share", .min_args = 2, .prepare = share_prepare, .apply = share_apply},
 	{.name = "bind", .min_args = 3, .prepare = bind_prepare, .apply = bind_apply},
+	{.name = "mount", .min_args = 5, .prepare = mount_prepare, .apply = mount_apply},
+	{.name = "image", .min_args = 3, .prepare = image_prepare, .apply = image_apply},
 	{.name = "console", .min_args = 1, .apply = console_apply},
 	{.name = "sysctl", .min_args = 2, .apply = sysctl_apply},
 	{.name = "mask", .min_args = 1, .apply = mask_apply},

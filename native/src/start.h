@@ -179,6 +179,17 @@ int share_apply(struct start *start, struct planned *planned);
 int clone_layer(struct start *start, const char *path);
 unsigned int root_attributes(const struct start *start);
 int tree_prepare(struct start *start, struct planned *planned);
+/* A mount namespace of its own, into which the host's mounts come and from which none goes back. */
+int unshare_mounts(struct start *start);
+/* Options that come as one comma-separated text. */
+int set_fs_options(struct op_ctx *ctx, int fs, const char *type, const char *options);
+/* Only what monitoring tools lie over may be covered in /proc. -1 after op_fail(). */
+int refuse_proc(struct start *start, int target, const char *path);
+/* mounts.c */
+int mount_prepare(struct start *start, struct planned *planned);
+int mount_apply(struct start *start, struct planned *planned);
+int image_prepare(struct start *start, struct planned *planned);
+int image_apply(struct start *start, struct planned *planned);
 /* fuse.c */
 int fuse_prepare(struct start *start, struct planned *planned);
 /* One descriptor through a datagram socket pair; receive_fd() does not wait. -1 with errno. */

@@ -314,13 +314,20 @@ export const agentMethods = {
     z.object({ removed: z.array(z.string()) }),
   ),
 
-  'volume.create': call(z.strictObject({ ...project, spec: volumeSpecSchema }), volumeInspectSchema),
+  /** `policy` absent: a developer's, which allows no driver and no device of the host. */
+  'volume.create': call(z.strictObject({ ...project, spec: volumeSpecSchema, policy: policySchema.optional() }), volumeInspectSchema),
   'volume.list': call(
     z.strictObject({ projectId: projectIdSchema.optional(), size: z.boolean().default(false), ...filters }),
     z.array(volumeInspectSchema),
   ),
   'volume.inspect': call(z.strictObject({ ...project, volume: volumeNameSchema }), volumeInspectSchema),
   'volume.remove': call(z.strictObject({ ...project, volume: volumeNameSchema, force: z.boolean().default(false) }), none),
+  /** A tar of the volume's content comes back, owners as the containers see them. */
+  'volume.export': duplex(z.strictObject({ ...project, volume: volumeNameSchema }), z.object({ bytes: z.number() })),
+  /** The client sends a tar, plain or compressed, which is written into an empty volume that no running container uses. */
+  'volume.import': duplex(z.strictObject({ ...project, volume: volumeNameSchema }), none),
+  /** A new volume with the content and labels of another one. */
+  'volume.clone': call(z.strictObject({ ...project, volume: volumeNameSchema, name: volumeNameSchema }), volumeInspectSchema),
   'volume.prune': call(
     z.strictObject({ ...project, all: z.boolean().default(false), ...filters }),
     z.object({ removed: z.array(z.string()), reclaimedBytes: z.number() }),

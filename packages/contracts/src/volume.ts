@@ -1,10 +1,13 @@
 import { z } from 'zod'
+import { volumeDriverSchema, volumeLabelsSchema, volumeOptionsSchema } from './mount.ts'
 import { projectIdSchema, volumeNameSchema } from './names.ts'
 
 export const volumeSpecSchema = z.strictObject({
   name: volumeNameSchema.optional(),
-  driver: z.literal('local').default('local'),
-  labels: z.record(z.string().min(1).max(256), z.string().max(4096)).default({}),
+  driver: volumeDriverSchema.default('local'),
+  /** Of `local`: `type`, `device` and `o`, as mount(8) takes them; of a plugin: its own. */
+  options: volumeOptionsSchema.default({}),
+  labels: volumeLabelsSchema.default({}),
 })
 export type VolumeSpec = z.output<typeof volumeSpecSchema>
 
@@ -13,6 +16,9 @@ export const volumeInspectSchema = z.object({
   projectId: projectIdSchema,
   driver: z.string(),
   mountpoint: z.string(),
+  options: z.record(z.string(), z.string()),
+  /** What a plugin tells of it. */
+  status: z.record(z.string(), z.unknown()).optional(),
   labels: z.record(z.string(), z.string()),
   createdAt: z.string(),
   anonymous: z.boolean(),

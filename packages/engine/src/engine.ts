@@ -70,7 +70,7 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
   const kept = { isKept: (id: string) => cache.has(id), keptLayers: (projectId: string) => cache.layers(projectId) }
   const images = await createImages({ config, events, layers, unpacker, ...kept, privateRegistries: options.privateRegistries })
   const store = new ContainerStore(config.dataDir, config.log)
-  const volumes = await createVolumes({ config, events, unpacker, containerName: (id) => store.get(id)?.name })
+  const volumes = await createVolumes({ config, events, unpacker, archiver, kernel, containerName: (id) => store.get(id)?.name })
   const seccomp = new SeccompCache(config)
   const { journal, unfinished } = Journal.open(`${config.dataDir}/journal`)
   const lxcfs = options.lxcfs

@@ -27,7 +27,7 @@ export interface ImageStore {
   /** Finds a local image as seen from a project (its own names first, then the system project's). Throws `not_found`. */
   resolve(projectId: string, reference: string): Promise<ResolvedImage>
   /**
-   * A container pins its image while it exists. Pins live in memory: at agent start the engine adds those of every container it
+   * A container pins its image, and those that it mounts, while it exists. Pins live in memory: at agent start the engine adds those of every container it
    * knows, before it serves `image.remove` or `image.prune`.
    */
   addUser(imageId: string, containerId: string, projectId?: string): Promise<void>
@@ -80,7 +80,18 @@ export interface VolumeStore {
     mounts: readonly MountSpec[]
     imageVolumes: readonly string[]
     idBase: number
+    /** For mounts of images, as seen from the project. */
+    resolveImage: (reference: string) => Promise<Pick<ResolvedImage, 'id' | 'layers'>>
   }): Promise<ResolvedMount[]>
+  /**
+   * Before each start: the mounts with what only a start decides, as where a plugin has mounted its volume. What it mounts on the host
+   * stays until `detach`. Throws where a source does not pass mounts on as it was asked to.
+   */
+  attach(request: { projectId: string; containerId: string; mounts: readonly ResolvedMount[] }): Promise<ResolvedMount[]>
+  /** After each run, also of one that failed to start. Idempotent. */
+  detach(containerId: string): Promise<void>
+  /** At agent start: detaches what containers left that run no longer. */
+  recover(running: ReadonlySet<string>): Promise<void>
   /** Forgets the container's pins; with `removeAnonymous` removes the anonymous volumes it made. */
   release(containerId: string, removeAnonymous: boolean): Promise<void>
   /**
@@ -107,6 +118,15 @@ export interface ResolvedMount {
   readonly copyUp: boolean
   /** Volumes are owned by the project's ids on disk as root's and shifted; bind mounts are passed as they are. */
   readonly idmapped: boolean
+  /** Shifted where the file system can be, else passed as it is: somebody else's file systems. */
+  readonly idmapOptional?: boolean
+  /** Mounted in the container's namespace instead of `source`. */
+  readonly fileSystem?: { readonly type: string; readonly device: string; readonly flags: readonly string[]; readonly options: string }
+  /** Of an image: its layers, lowest first. */
+  readonly layers?: string[]
+  readonly imageId?: string
+  /** Of an image, at a start: its folders, topmost first. */
+  readonly lowerDirs?: readonly string[]
   readonly tmpfs?: Readonly<Omit<Extract<MountSpec, { type: 'tmpfs' }>, 'type' | 'target' | 'readOnly'>>
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { GantryError, SYSTEM_PROJECT, type ContainerSpec, type Policy } from '@gantry/contracts'
+import { GantryError, SYSTEM_PROJECT, type ContainerSpec, type MountSpec, type Policy } from '@gantry/contracts'
 import { createFile } from '../lib/atomic-file.ts'
 import { faultPoint } from '../lib/fault.ts'
 import { rfc3339 } from '../lib/time.ts'
@@ -93,13 +93,26 @@ function judgedPaths(spec: ContainerSpec, verdict: PolicyVerdict): ContainerSpec
   const judged = (path: string) => verdict.paths.get(path) ?? path
   return {
     ...spec,
-    mounts: spec.mounts.map((mount) => (mount.type === 'bind' ? { ...mount, source: judged(mount.source) } : mount)),
+    mounts: spec.mounts.map((mount) => judgedMount(mount, judged)),
     devices: spec.devices.map((device) => ({
       ...device,
       hostPath: judged(device.hostPath),
       containerPath: device.containerPath ?? device.hostPath,
     })),
   }
+}
+
+function judgedMount(mount: MountSpec, judged: (path: string) => string): MountSpec {
+  if (mount.type === 'bind') return { ...mount, source: judged(mount.source) }
+  const device = mount.type === 'volume' ? mount.driverOptions?.device : undefined
+  if (mount.type !== 'volume' || device === undefined) return mount
+  return { ...mount, driverOptions: { ...mount.driverOptions, device: judged(device) } }
+}
+
+/** The image that it runs and those whose files it mounts: none of them may go while it is there. */
+export async function pinImages(parts: Pick<Parts, 'images'>, record: Pick<ContainerRecord, 'id' | 'projectId' | 'image' | 'mounts'>) {
+  const mounted = record.mounts.flatMap(({ imageId }) => imageId ?? [])
+  await Promise.all([record.image.id, ...mounted].map((imageId) => parts.images.addUser(imageId, record.id, record.projectId)))
 }
 
 /** The steps that leave something behind. */
@@ -117,13 +130,22 @@ async function make(
   undo.push('image', () => parts.images.removeUser(id))
   undo.push('volumes', () => parts.volumes.release(id, true))
   undo.push('snapshot', () => parts.snapshots.remove(id))
+  const resolveImage = (reference: string) => parts.images.resolve(projectId, reference)
   const [rootfs, mounts] = await settleBoth(
     parts.snapshots.prepare(id, image.layers),
-    parts.volumes.resolve({ projectId, containerId: id, mounts: spec.mounts, imageVolumes: image.config.volumes, idBase: facts.idBase }),
+    parts.volumes.resolve({
+      projectId,
+      containerId: id,
+      mounts: spec.mounts,
+      imageVolumes: image.config.volumes,
+      idBase: facts.idBase,
+      resolveImage,
+    }),
     parts.images.addUser(image.id, id, projectId),
   )
   faultPoint('create.snapshot')
   const record: ContainerRecord = { ...facts, image: { id: image.id, reference: image.reference, layers: [...image.layers] }, mounts }
+  await pinImages(parts, record)
   await createFile(`${folder}/spec.json`, record)
   faultPoint('create.commit')
   const container = new Container(record)

@@ -55,11 +55,12 @@ async function settleRun(parts: Parts, container: Container): Promise<void> {
   container.cleanup = undefined
 }
 
-/** Network, cgroup and the monitor's folder of a run. Idempotent: also the undo of a failed start. */
+/** Network, cgroup, the monitor's folder and what volumes mounted of a run. Idempotent: also the undo of a failed start. */
 export async function releaseRun(parts: Parts, container: Container): Promise<void> {
   // With a viewer about to connect, the folder stays until the next start or the removal.
   const folder: Op[] = container.openingViewers > 0 ? [] : [['rmtree', monitorDir(parts.config, container.id)]]
   await Promise.all([parts.network.release(container.id), removeGroup(parts, container, folder)])
+  await parts.volumes.detach(container.id)
 }
 
 /** Whatever is left in the group (a process that left the pid namespace's reach) goes with it. */

@@ -13,6 +13,9 @@ const resolvedMountSchema = z.object({
   readOnlyRecursive: z.enum(['off', 'force']).optional(),
   copyUp: z.boolean(),
   idmapped: z.boolean(),
+  layers: z.array(z.string()).optional(),
+  /** Of an image. */
+  imageId: z.string().optional(),
   tmpfs: z
     .object({
       sizeBytes: z.number().optional(),

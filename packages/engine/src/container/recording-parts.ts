@@ -12,6 +12,7 @@ import type { Container } from './container.ts'
 import { createContainer } from './create.ts'
 import { runEnded } from './exit.ts'
 import { Journal } from './journal.ts'
+import type { ResolvedMount } from '../ports.ts'
 import type { Parts } from './parts.ts'
 import { ContainerStore } from './store.ts'
 
@@ -192,6 +193,9 @@ export class Recorder {
           return []
         },
         release: give('volume'),
+        attach: async ({ mounts }: { mounts: readonly ResolvedMount[] }) => [...mounts],
+        detach: async () => undefined,
+        recover: async () => undefined,
       },
     }
   }

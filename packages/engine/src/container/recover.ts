@@ -9,6 +9,7 @@ import { readExit } from '../kernel/launcher.ts'
 import { readStateFile } from '../lib/atomic-file.ts'
 import { rfc3339 } from '../lib/time.ts'
 import type { Container } from './container.ts'
+import { pinImages } from './create.ts'
 import { releaseRun, runEnded, restartByPolicy } from './exit.ts'
 import type { OpenEntry } from './journal.ts'
 import { monitorDir, type Parts } from './parts.ts'
@@ -23,13 +24,14 @@ import { adoptStarted } from './start.ts'
 export async function recover(parts: Parts, unfinished: readonly OpenEntry[]): Promise<void> {
   const { uncommitted } = parts.store.load()
   for (const container of parts.store.list()) {
-    await parts.images.addUser(container.record.image.id, container.id, container.projectId)
+    await pinImages(parts, container.record)
   }
   const { ended, interrupted } = await adoptAll(parts)
   await parts.network.recover(
     parts.store.list().flatMap((container) => (container.started ? [{ containerId: container.id, pid: container.started.pid }] : [])),
   )
   for (const container of parts.store.list()) if (container.started) adoptStarted(parts, container, container.started)
+  await parts.volumes.recover(new Set(parts.store.list().flatMap((container) => (container.started ? [container.id] : []))))
   await sweep(parts, uncommitted, unfinished)
   await finish(parts, unfinished)
   for (const { container, exit } of ended) reportEnd(parts, container, exit)

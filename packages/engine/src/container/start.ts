@@ -6,7 +6,7 @@ import { rfc3339 } from '../lib/time.ts'
 import { UndoStack } from '../lib/undo.ts'
 import type { LogReceiver } from '../plan/log.ts'
 import { planStart } from '../plan/plan.ts'
-import type { RootfsSource, Sandbox } from '../ports.ts'
+import type { ResolvedMount, RootfsSource, Sandbox } from '../ports.ts'
 import { type Container, noSuchContainer } from './container.ts'
 import { deviceRules, hostDevices } from './device-rules.ts'
 import { releaseRun, runEnded } from './exit.ts'
@@ -98,16 +98,17 @@ async function launch(parts: Parts, container: Container, undo: UndoStack): Prom
   }
   const saved = parts.store.saveState(container, { durable: true })
   saved.catch(() => {})
-  const [sandbox, rootfs, seccompFile, receiver] = await settled([
+  const [sandbox, rootfs, mounts, seccompFile, receiver] = await settled([
     acquireSandbox(parts, container, joinPid),
     prepareRootfs(parts, container),
+    attachMounts(parts, container),
     parts.seccompFile(record.spec),
     findReceiver(record.spec.log),
   ] as const)
   faultPoint('start.network')
   rmSync(dir, { recursive: true, force: true })
   mkdirSync(dir, { recursive: true, mode: 0o700 })
-  const plan = decideStart(parts, container, { sandbox, rootfs, seccompFile, receiver, joinPid, dir })
+  const plan = decideStart(parts, container, { sandbox, rootfs, mounts, seccompFile, receiver, joinPid, dir })
   faultPoint('start.files')
   // The state reaches the disk while the kernel works; a crash between the two is settled by the monitor that recovery finds.
   const [started] = await settled([parts.kernel.start(plan), saved] as const)
@@ -119,13 +120,15 @@ async function launch(parts: Parts, container: Container, undo: UndoStack): Prom
 interface Decided {
   sandbox: Sandbox
   rootfs: RootfsSource
+  mounts: readonly ResolvedMount[]
   seccompFile: string | null
   receiver: LogReceiver | undefined
   joinPid: JoinedProcesses
   dir: string
 }
 
-function decideStart(parts: Parts, container: Container, { sandbox, rootfs, seccompFile, receiver, joinPid, dir }: Decided): StartPlan {
+function decideStart(parts: Parts, container: Container, decided: Decided): StartPlan {
+  const { sandbox, rootfs, mounts, seccompFile, receiver, joinPid, dir } = decided
   const { record } = container
   const folder = parts.store.folder(record.id)
   const rules = deviceRules(record.spec)
@@ -135,7 +138,7 @@ function decideStart(parts: Parts, container: Container, { sandbox, rootfs, secc
     spec: { ...record.spec, env: [...linkEnv(parts, container), ...record.spec.env], devices: hostDevices(record.spec.devices) },
     image: { entrypoint: [], command: record.args, env: [], user: '', workingDir: '' },
     rootfs,
-    mounts: record.mounts,
+    mounts,
     sandbox,
     cgroupOps: cgroup.ops,
     cgroupEnterOps: parts.cgroups.enterOps(container.group),
@@ -192,6 +195,18 @@ export async function prepareRootfs(parts: Parts, container: Container): Promise
     await parts.volumes.fill({ projectId: record.projectId, name, target, lowerDirs: container.rootfs.lowerDirs })
   }
   return container.rootfs
+}
+
+/** The container's mounts with what is known only now: where plugins have them, and the folders of images. */
+async function attachMounts(parts: Parts, container: Container): Promise<ResolvedMount[]> {
+  const { projectId, mounts } = container.record
+  const attached = await parts.volumes.attach({ projectId, containerId: container.id, mounts })
+  return Promise.all(
+    attached.map(async (mount) => {
+      if (mount.layers === undefined) return mount
+      return parts.snapshots.withLowerView(mount.layers, async (lowerDirs) => ({ ...mount, lowerDirs }))
+    }),
+  )
 }
 
 interface JoinedProcesses {

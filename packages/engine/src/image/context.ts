@@ -14,8 +14,8 @@ export interface ImageContext {
   readonly content: ContentStore
   readonly records: ImageRecords
   readonly leases: Leases
-  /** Container id to the image it stands on. */
-  readonly pins: Map<string, { readonly imageId: string; readonly projectId: string | undefined }>
+  /** `<container id>/<image id>`: which images a container stands on or mounts. */
+  readonly pins: Map<string, { readonly imageId: string; readonly projectId: string | undefined; readonly containerId: string }>
   /** Image id to the write-behind session that its record was written in. */
   readonly recordedIn: Map<string, string>
   readonly privateRegistries: readonly string[]

@@ -79,10 +79,10 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
     resolve: (projectId, reference) => ioErrors(() => resolveImage(context, projectId, reference)),
     async addUser(imageId, containerId, projectId) {
       await settled(context, imageId)
-      context.pins.set(containerId, { imageId, projectId })
+      context.pins.set(`${containerId}/${imageId}`, { imageId, projectId, containerId })
     },
     async removeUser(containerId) {
-      context.pins.delete(containerId)
+      for (const [key, pin] of context.pins) if (pin.containerId === containerId) context.pins.delete(key)
     },
     usage: (projectId) => projectUsage(context, projectId),
     async removeProject(projectId) {

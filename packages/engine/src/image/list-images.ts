@@ -40,7 +40,7 @@ export async function inspectImage(context: ImageContext, projectId: string, tex
 /** Containers that stand on the image, as far as `viewer` may know; every one when there is no viewer. */
 export function containersOf(context: ImageContext, imageId: string, viewer: string | undefined): string[] {
   const mine = [...context.pins].filter(([, pin]) => pin.imageId === imageId && (!viewer || !pin.projectId || pin.projectId === viewer))
-  return mine.map(([containerId]) => containerId)
+  return [...new Set(mine.map(([, pin]) => pin.containerId))]
 }
 
 interface SummaryRequest {

@@ -58,8 +58,8 @@ export interface ListedFile {
 export interface PutOptions {
   /** Folder that the tar is written into. */
   readonly path: string
-  /** `mkdir`: make it; `strict`: folders and other things never replace each other; `follow`: links to folders stay. */
-  readonly flags: readonly ('mkdir' | 'strict' | 'follow')[]
+  /** `mkdir`: make it; `strict`: folders and other things never replace each other; `follow`: links to folders stay; `self`: the tar's own folder gives the view's its owner and mode. */
+  readonly flags: readonly ('mkdir' | 'strict' | 'follow' | 'self')[]
   /** Of everything that is written; absent: the tar's. */
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined
   readonly mode?: number | undefined

@@ -90,13 +90,27 @@ function fileOps({ files }: StartInput): Op[] {
 
 function mountOp(mount: ResolvedMount): Op {
   if (mount.type === 'tmpfs') return tmpfsOp(mount)
+  if (mount.type === 'image') return imageOp(mount)
+  if (mount.fileSystem) {
+    const { type, device, flags, options } = mount.fileSystem
+    const all = [...flags, ...(mount.readOnly && !flags.includes('ro') ? ['ro'] : [])]
+    return ['mount', type, device, mount.target, all.join(','), options]
+  }
   // A bind source was resolved before the policy allowed it: a link that came in since is refused.
   const strict = mount.type === 'bind' ? ['strict'] : []
   const access = mount.readOnly ? [mount.readOnlyRecursive === 'off' ? 'ro-top' : 'ro'] : []
-  const flags = [...access, ...(mount.idmapped ? ['idmap'] : []), ...(mount.recursive ? ['rec'] : []), ...strict]
+  const flags = [...access, ...idmapFlags(mount), ...(mount.recursive ? ['rec'] : []), ...strict]
   const propagation = mount.propagation === '' || mount.propagation === 'rprivate' ? [] : [mount.propagation]
   const subpath = mount.subpath === undefined ? [] : [mount.subpath]
   return ['bind', mount.source, mount.target, [...flags, ...propagation].join(','), ...subpath]
+}
+
+function idmapFlags({ idmapped, idmapOptional }: ResolvedMount): string[] {
+  return idmapped ? [idmapOptional ? 'idmap-try' : 'idmap'] : []
+}
+
+function imageOp({ target, subpath, lowerDirs = [] }: ResolvedMount): Op {
+  return ['image', target, subpath ?? '.', ...lowerDirs]
 }
 
 /** Docker's defaults: 1777, and neither programs nor set-user-id bits nor device nodes. */

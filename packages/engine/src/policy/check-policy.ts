@@ -1,8 +1,9 @@
-import { type ContainerSpec, GantryError, type Policy } from '@gantry/contracts'
+import type { ContainerSpec, Policy } from '@gantry/contracts'
 import { checkResources } from '../cgroup/check-resources.ts'
 import { createHostFacts, type HostFacts } from '../cgroup/host-facts.ts'
-import { canonicalPath, isBelow } from './bind-sources.ts'
 import { fieldRules } from './field-rules.ts'
+import { forbidden, judgeHostPath } from './host-path.ts'
+import { judgeVolumeMounts } from './judge-volume.ts'
 
 export interface PolicyContext {
   /** Canonical path of a host path, its missing tail included; through the file system when absent. */
@@ -32,48 +33,11 @@ export async function checkPolicy(spec: ContainerSpec, policy: Policy, context: 
   return { paths: await checkBinds(spec, policy, context) }
 }
 
-/**
- * Where the kernel, the engines of this machine and their sockets live: root on the host in one mount, however generous the
- * list of allowed folders is.
- */
-const hostFolders = [
-  '/proc',
-  '/sys',
-  '/dev',
-  '/boot',
-  '/var/lib/gantry',
-  '/run/gantry',
-  '/var/lib/docker',
-  '/run/docker.sock',
-  '/run/containerd',
-]
-
-/** Sources are compared as what they lead to: a symbolic link out of an allowed folder allows nothing. */
 async function checkBinds(spec: ContainerSpec, policy: Policy, context: PolicyContext): Promise<Map<string, string>> {
-  const resolvePath = context.resolvePath ?? canonicalPath
   const paths = new Map<string, string>()
-  const binds = spec.mounts.filter((mount) => mount.type === 'bind')
-  if (binds.length === 0) return paths
-  const [allowed, own] = await Promise.all([
-    Promise.all(policy.bindSources.map(resolvePath)),
-    Promise.all([...hostFolders, ...(context.ownFolders ?? [])].map(resolvePath)),
-  ])
-  for (const { source } of binds) {
-    const path = await resolvePath(source)
-    const leadsTo = path === source ? '' : `, which leads to ${path},`
-    if (!isBelow(path, allowed)) {
-      const remedy = allowed.length > 0 ? `choose a folder below ${policy.bindSources.join(', ')}, or use a volume` : 'use a volume'
-      throw forbidden('mounts', source, `host folder ${source}${leadsTo} may not be mounted`, remedy)
-    }
-    const touched = policy.hostAccess ? undefined : own.find((folder) => isBelow(path, [folder]) || isBelow(folder, [path]))
-    if (touched !== undefined) {
-      throw forbidden('mounts', source, `host folder ${source}${leadsTo} may not be mounted: it gives access to ${touched}`)
-    }
-    paths.set(source, path)
+  for (const mount of spec.mounts) {
+    if (mount.type === 'bind') paths.set(mount.source, await judgeHostPath(mount.source, policy, context))
   }
+  await judgeVolumeMounts(spec.mounts, policy, { ownFolders: context.ownFolders ?? [], paths })
   return paths
-}
-
-function forbidden(field: string, value: string, text: string, remedy = 'ask a host administrator'): GantryError {
-  return new GantryError('forbidden', text, { field, value, remedy })
 }

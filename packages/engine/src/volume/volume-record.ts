@@ -10,6 +10,10 @@ import type { EngineConfig } from '../ports.ts'
 const recordSchema = z.object({
   name: volumeNameSchema,
   projectId: projectIdSchema,
+  driver: z.string().default('local'),
+  options: z.record(z.string(), z.string()).default({}),
+  /** Of a bind: the path that the policy allowed, without links. */
+  judgedDevice: z.string().optional(),
   labels: z.record(z.string(), z.string()),
   createdAt: z.string(),
   anonymous: z.boolean(),
@@ -17,6 +21,8 @@ const recordSchema = z.object({
   filled: z.boolean(),
   /** Ids of the containers that mount it. */
   users: z.array(z.string()),
+  /** Those of them for which something is mounted on the host, by a plugin or by us. */
+  holders: z.array(z.string()).default([]),
 })
 export type VolumeRecord = z.infer<typeof recordSchema>
 
@@ -81,6 +87,12 @@ export class VolumeRecords {
     this.#records.set(key(record.projectId, record.name), record)
   }
 
+  /** Removes what is in the volume; the folder itself may be mounted somewhere and stays. */
+  async empty(record: VolumeRecord): Promise<void> {
+    const data = this.data(record)
+    for (const name of readdirSync(data)) await rm(join(data, name), { recursive: true, force: true })
+  }
+
   /** Out of sight in one step, then file by file. */
   async remove(record: VolumeRecord): Promise<void> {
     const doomed = join(this.#trash, randomBytes(8).toString('hex'))
@@ -106,7 +118,8 @@ export class VolumeRecords {
     }
     log('warn', `volume ${projectId}/${name} has content but no record: kept, without its labels`)
     const createdAt = new Date().toISOString()
-    await this.create({ name, projectId, labels: {}, createdAt, anonymous: false, filled: true, users: [] })
+    const plain = { driver: 'local', options: {}, labels: {}, holders: [] }
+    await this.create({ name, projectId, ...plain, createdAt, anonymous: false, filled: true, users: [] })
   }
 }
 

@@ -17,8 +17,10 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import type { MountSpec } from '@gantry/contracts'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { imageOf, load, ociArchive, tarOf, type TestHost, testHost } from '../image/fixture.ts'
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { imageOf, load, nativeDir, ociArchive, tarOf, type TestHost, testHost } from '../image/fixture.ts'
+import { createArchiver } from '../kernel/archiver.ts'
+import { createLauncher } from '../kernel/launcher.ts'
 import { extendedAttribute } from '../kernel/xattr.ts'
 import { createOverlaySnapshotter } from '../snapshot/overlay.ts'
 import { createVolumes, type Volumes } from './volumes.ts'
@@ -28,6 +30,8 @@ const containerId = 'a'.repeat(64)
 let host: TestHost
 let volumes: Volumes
 let outside: string
+const kernel = createLauncher({ nativeDir })
+afterAll(() => kernel.close())
 
 beforeEach(async () => {
   host = await testHost()
@@ -44,10 +48,14 @@ const open = () =>
     config: host.config,
     events: { emit: (event) => host.events.push(`${event.type} ${event.action}`) },
     unpacker: host.unpacker,
+    archiver: createArchiver({ nativeDir, scratchDir: mkdtempSync(join(host.config.dataDir, 'scratch-')) }),
+    kernel,
+    pluginFolders: { sockets: join(host.config.runDir, 'plugins'), specs: [join(host.config.runDir, 'specs')] },
     containerName: (id) => (id === containerId ? 'web' : undefined),
   })
+const resolveImage = async (reference: string) => ({ id: `id of ${reference}`, layers: ['low', 'top'] })
 const resolve = (mounts: MountSpec[], options: { imageVolumes?: string[]; containerId?: string; projectId?: string } = {}) =>
-  volumes.resolve({ projectId: 'default', containerId, mounts, imageVolumes: [], idBase: 100_000, ...options })
+  volumes.resolve({ projectId: 'default', containerId, mounts, imageVolumes: [], idBase: 100_000, resolveImage, ...options })
 const volume = (source: string | undefined, target: string, noCopy = false): MountSpec => ({
   type: 'volume',
   ...(source ? { source } : {}),
@@ -127,7 +135,7 @@ describe('named and anonymous volumes', () => {
 
   test('create is idempotent and keeps labels; list filters by them and counts sizes', async () => {
     const create = (name: string | undefined, labels: Record<string, string>) =>
-      volumes.handlers['volume.create']({ projectId: 'default', spec: { name, driver: 'local', labels } }, signal)
+      volumes.handlers['volume.create']({ projectId: 'default', spec: { name, driver: 'local', options: {}, labels } }, signal)
     await create('one', { tier: 'gold' })
     expect((await create('one', { tier: 'other' })).labels).toEqual({ tier: 'gold' })
     expect((await create(undefined, {})).name).toMatch(/^[0-9a-f]{64}$/)

@@ -1,6 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { type AgentHandlers, GantryError, type MountSpec, type VolumeInspect } from '@gantry/contracts'
+import {
+  type AgentHandlers,
+  developerPolicy,
+  GantryError,
+  type MountSpec,
+  type Policy,
+  type VolumeInspect,
+  type VolumeSpec,
+} from '@gantry/contracts'
 import { ioErrors } from '../image/io-errors.ts'
+import type { Archiver } from '../kernel/archiver.ts'
+import type { Kernel } from '../kernel/kernel.ts'
 import type { Unpacker } from '../kernel/unpack.ts'
 import { KeyedLock } from '../lib/keyed-lock.ts'
 import { matchesLabels } from '../lib/labels.ts'
@@ -8,7 +18,12 @@ import type { EngineConfig, EventBus, ResolvedMount, VolumeStore } from '../port
 import { diskUsage } from '../snapshot/disk-usage.ts'
 import { bindSource } from './bind-source.ts'
 import { tmpfsOptions } from './resolved-mount.ts'
+import { checkPropagation } from './propagation.ts'
 import { fillVolume, finishFilling } from './fill-volume.ts'
+import { judgeVolume } from '../policy/judge-volume.ts'
+import { VolumeBackend } from './volume-backend.ts'
+import { VolumeCopies } from './volume-copies.ts'
+import type { PluginFolders } from './volume-plugin.ts'
 import { type VolumeRecord, VolumeRecords } from './volume-record.ts'
 
 /** What `createVolumes` needs; made once at wiring. */
@@ -16,11 +31,15 @@ export interface VolumesOptions {
   readonly config: EngineConfig
   readonly events: Pick<EventBus, 'emit'>
   readonly unpacker: Pick<Unpacker, 'copy'>
+  readonly archiver: Pick<Archiver, 'get' | 'put' | 'copy'>
+  readonly kernel: Pick<Kernel, 'ops'>
+  /** Docker's when absent. */
+  readonly pluginFolders?: PluginFolders
   /** Name of a container, for `usedBy` and messages; undefined when it is unknown. */
   readonly containerName: (containerId: string) => string | undefined
 }
 
-export type VolumeHandlers = Pick<AgentHandlers, 'volume.create' | 'volume.list' | 'volume.inspect' | 'volume.remove' | 'volume.prune'>
+export type VolumeHandlers = Pick<AgentHandlers, Extract<keyof AgentHandlers, `volume.${string}`>>
 
 export interface Volumes extends VolumeStore {
   readonly handlers: VolumeHandlers
@@ -34,16 +53,24 @@ export interface Volumes extends VolumeStore {
 export async function createVolumes(options: VolumesOptions): Promise<Volumes> {
   const records = await VolumeRecords.open(options.config)
   for (const record of records.list()) if (!record.filled) await finishFilling(records, record)
-  const store = new Store(options, records)
+  const backend = new VolumeBackend({ records, kernel: options.kernel, pluginFolders: options.pluginFolders })
+  const store = new Store(options, records, backend)
+  const copies = new VolumeCopies({ ...options, records, backend, volumes: store })
   return {
     handlers: {
-      'volume.create': (input) => ioErrors(() => store.create(input.projectId, input.spec)),
+      'volume.create': (input) => ioErrors(() => store.create(input)),
       'volume.list': (input) => ioErrors(() => store.list(input)),
-      'volume.inspect': (input) => ioErrors(async () => store.inspect(store.find(input.projectId, input.volume))),
+      'volume.inspect': (input) => ioErrors(async () => store.describe(store.find(input.projectId, input.volume))),
       'volume.remove': (input) => ioErrors(() => store.remove(input)),
       'volume.prune': (input) => ioErrors(() => store.prune(input)),
+      'volume.export': (input, channel, signal) => ioErrors(() => copies.exportTar(input, channel, signal)),
+      'volume.import': (input, channel, signal) => ioErrors(() => copies.importTar(input, channel, signal)),
+      'volume.clone': (input) => ioErrors(() => copies.clone(input)),
     },
     resolve: (request) => ioErrors(() => store.resolve(request)),
+    attach: (request) => ioErrors(() => store.attach(request)),
+    detach: (containerId) => ioErrors(() => store.detach(containerId)),
+    recover: (running) => ioErrors(() => store.recover(running)),
     release: (containerId, removeAnonymous) => ioErrors(() => store.release(containerId, removeAnonymous)),
     fill: (request) => ioErrors(() => store.fill(request)),
     usage: (projectId) => store.usage(projectId),
@@ -57,11 +84,13 @@ const anonymousLabel = 'com.docker.volume.anonymous'
 class Store {
   readonly #options: VolumesOptions
   readonly #records: VolumeRecords
+  readonly #backend: VolumeBackend
   readonly #locks = new KeyedLock()
 
-  constructor(options: VolumesOptions, records: VolumeRecords) {
+  constructor(options: VolumesOptions, records: VolumeRecords, backend: VolumeBackend) {
     this.#options = options
     this.#records = records
+    this.#backend = backend
   }
 
   find(projectId: string, name: string): VolumeRecord {
@@ -71,32 +100,42 @@ class Store {
   }
 
   inspect(record: VolumeRecord): VolumeInspect {
-    const { name, projectId, labels, createdAt, anonymous } = record
+    const { name, projectId, driver, options, labels, createdAt, anonymous } = record
     const usedBy = record.users.map((id) => this.#options.containerName(id) ?? id.slice(0, 12))
-    return { name, projectId, driver: 'local', mountpoint: this.#records.data(record), labels, createdAt, anonymous, usedBy }
+    const mountpoint = driver === 'local' ? this.#records.data(record) : ''
+    return { name, projectId, driver, mountpoint, options, labels, createdAt, anonymous, usedBy }
   }
 
-  /** As with docker, a volume that is there already is the answer. */
-  async create(projectId: string, spec: { name?: string | undefined; labels: Record<string, string> }): Promise<VolumeInspect> {
+  /** With what a plugin says of it. */
+  async describe(record: VolumeRecord): Promise<VolumeInspect> {
+    return { ...this.inspect(record), ...(await this.#backend.describe(record)) }
+  }
+
+  /** As with docker, a volume that is there already is the answer, unless another driver has it. */
+  async create({ projectId, spec, policy = developerPolicy }: CreateInput): Promise<VolumeInspect> {
+    const judgedDevice = await judgeVolume(spec, policy, this.#ownFolders)
     const anonymous = spec.name === undefined
     const name = spec.name ?? randomBytes(32).toString('hex')
     const labels = anonymous ? { [anonymousLabel]: '', ...spec.labels } : spec.labels
-    return this.#locked({ projectId, name }, async () => this.inspect(await this.#ensure({ projectId, name, labels, anonymous })))
+    const { driver, options } = spec
+    return this.locked({ projectId, name }, async () => {
+      return this.describe(await this.#ensure({ projectId, name, labels, anonymous, driver, options, judgedDevice }))
+    })
   }
 
   async list(input: { projectId?: string | undefined; size: boolean; labels?: string[] | undefined }): Promise<VolumeInspect[]> {
     const wanted = this.#records.list(input.projectId).filter((record) => matchesLabels(record.labels, input.labels))
     const volumes: VolumeInspect[] = []
     for (const record of wanted) {
-      const size = input.size ? { sizeBytes: await diskUsage(this.#records.data(record)) } : {}
-      volumes.push({ ...this.inspect(record), ...size })
+      const size = input.size ? { sizeBytes: await this.#size(record) } : {}
+      volumes.push({ ...(await this.describe(record)), ...size })
     }
     return volumes
   }
 
   /** `force`: one that is not there is no error. */
   async remove(input: { projectId: string; volume: string; force: boolean }): Promise<Record<string, never>> {
-    await this.#locked({ projectId: input.projectId, name: input.volume }, async () => {
+    await this.locked({ projectId: input.projectId, name: input.volume }, async () => {
       if (input.force && !this.#records.get(input.projectId, input.volume)) return
       const record = this.find(input.projectId, input.volume)
       const { usedBy } = this.inspect(record)
@@ -118,10 +157,10 @@ class Store {
     const removed: string[] = []
     let reclaimedBytes = 0
     for (const { name } of this.#records.list(input.projectId)) {
-      await this.#locked({ projectId: input.projectId, name }, async () => {
+      await this.locked({ projectId: input.projectId, name }, async () => {
         const record = this.#records.get(input.projectId, name)
         if (!record || record.users.length > 0 || !(record.anonymous || input.all) || !matchesLabels(record.labels, input.labels)) return
-        const bytes = await diskUsage(this.#records.data(record))
+        const bytes = await this.#size(record)
         await this.#destroy(record)
         removed.push(name)
         reclaimedBytes += bytes
@@ -144,7 +183,7 @@ class Store {
 
   async release(containerId: string, removeAnonymous: boolean): Promise<void> {
     for (const { projectId, name } of this.#records.list().filter((record) => record.users.includes(containerId))) {
-      await this.#locked({ projectId, name }, async () => {
+      await this.locked({ projectId, name }, async () => {
         const record = this.#records.get(projectId, name)
         if (!record) return
         const users = record.users.filter((id) => id !== containerId)
@@ -154,10 +193,64 @@ class Store {
     }
   }
 
+  async attach({ projectId, containerId, mounts }: Parameters<VolumeStore['attach']>[0]): Promise<ResolvedMount[]> {
+    const attached: ResolvedMount[] = []
+    for (const mount of mounts) {
+      if (mount.type !== 'volume' || mount.name === undefined) attached.push(mount)
+      else attached.push(await this.#attachVolume({ projectId, name: mount.name }, mount, containerId))
+    }
+    await checkPropagation(attached)
+    return attached
+  }
+
+  #attachVolume(volume: { projectId: string; name: string }, mount: ResolvedMount, containerId: string): Promise<ResolvedMount> {
+    return this.locked(volume, async () => {
+      let record = this.find(volume.projectId, volume.name)
+      if (this.#backend.isHeld(record) && !record.holders.includes(containerId)) {
+        // Noted first: what a crash leaves mounted is found by it.
+        record = { ...record, holders: [...record.holders, containerId] }
+        await this.#records.replace(record)
+      }
+      return this.#backend.attach(record, mount, containerId)
+    })
+  }
+
+  async detach(containerId: string): Promise<void> {
+    for (const { projectId, name } of this.#records.list().filter((record) => record.holders.includes(containerId))) {
+      await this.locked({ projectId, name }, async () => {
+        const record = this.#records.get(projectId, name)
+        if (!record?.holders.includes(containerId)) return
+        const holders = record.holders.filter((id) => id !== containerId)
+        await this.#backend.detach(record, containerId, holders.length === 0)
+        await this.#records.replace({ ...record, holders })
+      })
+    }
+  }
+
+  async recover(running: ReadonlySet<string>): Promise<void> {
+    const gone = new Set(this.#records.list().flatMap((record) => record.holders.filter((id) => !running.has(id))))
+    for (const id of gone) {
+      await this.detach(id).catch((error: unknown) => {
+        // A plugin that is not up yet is asked again when the container ends its next run.
+        this.#options.config.log('warn', 'a volume cannot be given back', { container: id, error: String(error) })
+      })
+    }
+  }
+
+  async #size(record: VolumeRecord): Promise<number> {
+    return this.#backend.isPlain(record) ? diskUsage(this.#records.data(record)) : 0
+  }
+
+  get #ownFolders(): string[] {
+    const { dataDir, runDir } = this.#options.config
+    return [dataDir, runDir]
+  }
+
   async fill(request: Parameters<VolumeStore['fill']>[0]): Promise<void> {
     const { unpacker } = this.#options
-    if (this.find(request.projectId, request.name).filled) return
-    await this.#locked(request, () =>
+    const volume = this.find(request.projectId, request.name)
+    if (volume.filled || !this.#backend.isPlain(volume)) return
+    await this.locked(request, () =>
       fillVolume(this.#records, this.find(request.projectId, request.name), {
         unpacker,
         path: request.target,
@@ -169,12 +262,12 @@ class Store {
   async usage(projectId: string): Promise<{ volumes: number; sizeBytes: number }> {
     const records = this.#records.list(projectId)
     let sizeBytes = 0
-    for (const record of records) sizeBytes += await diskUsage(this.#records.data(record))
+    for (const record of records) sizeBytes += await this.#size(record)
     return { volumes: records.length, sizeBytes }
   }
 
   async removeProject(projectId: string): Promise<void> {
-    for (const record of this.#records.list(projectId)) await this.#locked(record, () => this.#destroy(record))
+    for (const record of this.#records.list(projectId)) await this.locked(record, () => this.#destroy(record))
   }
 
   async #resolveMount(mount: MountSpec, request: Parameters<VolumeStore['resolve']>[0]): Promise<ResolvedMount> {
@@ -183,14 +276,15 @@ class Store {
       return { ...common, type: 'tmpfs', source: '', readOnly: mount.readOnly, idmapped: false, tmpfs: tmpfsOptions(mount) }
     }
     if (mount.type === 'bind') {
-      const { dataDir, runDir } = this.#options.config
-      const source = await bindSource(mount.source, { create: mount.createSource, ownFolders: [dataDir, runDir] })
+      const source = await bindSource(mount.source, { create: mount.createSource, ownFolders: this.#ownFolders })
       const { type, readOnly, propagation, recursive, readOnlyRecursive } = mount
       return { ...common, type, source, readOnly, propagation, recursive, readOnlyRecursive }
     }
-    if (mount.type === 'image') throw new GantryError('unsupported', 'image mounts are not built yet', { field: 'mounts' })
-    if ((mount.driver ?? 'local') !== 'local' || Object.keys(mount.driverOptions ?? {}).length > 0) {
-      throw new GantryError('unsupported', 'volume drivers and their options are not built yet', { field: 'mounts' })
+    if (mount.type === 'image') {
+      const { id: imageId, layers } = await request.resolveImage(mount.source)
+      if (layers.length === 0) throw new GantryError('invalid_input', `image ${mount.source} has no files to mount`, { field: 'mounts' })
+      const { type, source, subpath } = mount
+      return { ...common, type, source, subpath, readOnly: true, imageId, layers: [...layers] }
     }
     const record = await this.#pin(mount, request)
     const source = this.#records.data(record)
@@ -204,9 +298,11 @@ class Store {
     const { projectId, containerId } = request
     const anonymous = mount.source === undefined
     const name = mount.source ?? createHash('sha256').update(`${containerId}\0${mount.target}`).digest('hex')
-    return this.#locked({ projectId, name }, async () => {
-      const labels: Record<string, string> = anonymous ? { [anonymousLabel]: '', 'gantry.container': containerId } : {}
-      const record = await this.#ensure({ projectId, name, labels, anonymous, user: containerId })
+    return this.locked({ projectId, name }, async () => {
+      const labels = { ...(anonymous ? { [anonymousLabel]: '', 'gantry.container': containerId } : {}), ...mount.labels }
+      const { driver = 'local', driverOptions: options = {} } = mount
+      // The spec has been judged, and the device in it is the path that was judged.
+      const record = await this.#ensure({ projectId, name, labels, anonymous, driver, options, judgedDevice: undefined, user: containerId })
       if (record.users.includes(containerId)) return record
       const pinned = { ...record, users: [...record.users, containerId] }
       await this.#records.replace(pinned)
@@ -214,28 +310,51 @@ class Store {
     })
   }
 
-  async #ensure(wanted: Pick<VolumeRecord, 'projectId' | 'name' | 'labels' | 'anonymous'> & { user?: string }): Promise<VolumeRecord> {
+  async #ensure(wanted: Wanted): Promise<VolumeRecord> {
     const { user, ...identity } = wanted
     const known = this.#records.get(wanted.projectId, wanted.name)
+    if (known && wanted.driver !== 'local' && known.driver !== wanted.driver) {
+      throw new GantryError('already_exists', `a volume named ${known.name} already exists with the ${known.driver} driver`, {
+        field: 'name',
+        value: known.name,
+        remedy: 'choose a different volume name',
+      })
+    }
     if (known) return known
-    const record = { ...identity, createdAt: new Date().toISOString(), filled: false, users: user ? [user] : [] }
+    await this.#backend.create(wanted)
+    const record = { ...identity, createdAt: new Date().toISOString(), filled: false, users: user ? [user] : [], holders: [] }
     await this.#records.create(record)
     this.#emit('create', record)
     return record
   }
 
   async #destroy(record: VolumeRecord): Promise<void> {
+    await this.#backend.remove(record)
     await this.#records.remove(record)
     this.#emit('destroy', record)
   }
 
   #emit(action: string, record: VolumeRecord): void {
-    this.#options.events.emit({ type: 'volume', action, id: record.name, projectId: record.projectId, attributes: { driver: 'local' } })
+    this.#options.events.emit({
+      type: 'volume',
+      action,
+      id: record.name,
+      projectId: record.projectId,
+      attributes: { driver: record.driver },
+    })
   }
 
-  #locked<T>(volume: { projectId: string; name: string }, work: () => Promise<T>): Promise<T> {
+  /** One at a time for each volume. */
+  locked<T>(volume: { projectId: string; name: string }, work: () => Promise<T>): Promise<T> {
     return this.#locks.run(`${volume.projectId}/${volume.name}`, work)
   }
+}
+
+type Wanted = Pick<VolumeRecord, 'projectId' | 'name' | 'labels' | 'anonymous' | 'driver' | 'options' | 'judgedDevice'> & { user?: string }
+interface CreateInput {
+  readonly projectId: string
+  readonly spec: VolumeSpec
+  readonly policy?: Policy | undefined
 }
 
 /** The image's VOLUMEs that nothing is mounted on become anonymous volumes. */
