@@ -329,7 +329,7 @@ export const agentMethods = {
   /** A new volume with the content and labels of another one. */
   'volume.clone': call(z.strictObject({ ...project, volume: volumeNameSchema, name: volumeNameSchema }), volumeInspectSchema),
   'volume.prune': call(
-    z.strictObject({ ...project, all: z.boolean().default(false), ...filters }),
+    z.strictObject({ ...project, all: z.boolean().default(false), names: z.array(volumeNameSchema).optional(), ...filters }),
     z.object({ removed: z.array(z.string()), reclaimedBytes: z.number() }),
   ),
 } as const

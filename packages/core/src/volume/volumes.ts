@@ -4,6 +4,8 @@ import { deleteHoldings, knownKeys, presentHoldings, reserveHoldings } from '@ga
 import { z } from 'zod'
 import { visibleProjects } from '../access.ts'
 import { projectFields, someProjectFields } from '../lib/project-input.ts'
+import { hostPolicy } from '../host/host-policy.ts'
+import { enginePolicy } from '../policy/engine-policy.ts'
 import { admit, lockForAdmission, measureDisk } from '../project/admit.ts'
 import { useCase } from '../use-case.ts'
 
@@ -49,7 +51,11 @@ export const createVolume = useCase({
     return name
   },
   async run(scope, { projectId, spec }, name): Promise<VolumeInspect> {
-    const volume = await scope.backend.agent.call('volume.create', { projectId, spec: { ...spec, name } })
+    const { backend, user, role } = scope
+    const policy = enginePolicy({ hostAdmin: user.hostAdmin, role }, await hostPolicy(backend.db.read))
+    // Of a volume without a name the agent would say so in a label.
+    const labels = spec.name === undefined ? { 'com.docker.volume.anonymous': '', ...spec.labels } : spec.labels
+    const volume = await backend.agent.call('volume.create', { projectId, spec: { ...spec, name, labels }, policy })
     scope.object = `volume ${volume.name}`
     await scope.commit((tx) => presentHoldings(tx, { projectId, kind: 'volume', keys: [volume.name], createdById: scope.user.id }))
     return volume
@@ -69,12 +75,12 @@ export const removeVolume = useCase({
   },
 })
 
-/** Removes volumes that no container mounts: those without a name, or with `all` every one. */
+/** Removes volumes that no container mounts: those without a name, or with `all` every one; with `names` only these of them. */
 export const pruneVolumes = useCase({
   verb: 'volume.prune',
   permission: 'volume.change',
   effect: 'agent',
-  input: z.strictObject({ ...projectFields, all: z.boolean().default(false) }),
+  input: z.strictObject({ ...projectFields, all: z.boolean().default(false), names: z.array(volumeNameSchema).optional() }),
   object: ({ projectId }) => `unused volumes of project ${projectId}`,
   async run({ backend, commit }, input): Promise<OutputOf<'volume.prune'>> {
     const pruned = await backend.agent.call('volume.prune', input)

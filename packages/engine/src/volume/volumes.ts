@@ -114,7 +114,8 @@ class Store {
   /** As with docker, a volume that is there already is the answer, unless another driver has it. */
   async create({ projectId, spec, policy = developerPolicy }: CreateInput): Promise<VolumeInspect> {
     const judgedDevice = await judgeVolume(spec, policy, this.#ownFolders)
-    const anonymous = spec.name === undefined
+    // The label as well: whoever needs to know the name beforehand chooses it for docker's clients.
+    const anonymous = spec.name === undefined || spec.labels[anonymousLabel] !== undefined
     const name = spec.name ?? randomBytes(32).toString('hex')
     const labels = anonymous ? { [anonymousLabel]: '', ...spec.labels } : spec.labels
     const { driver, options } = spec
@@ -141,6 +142,7 @@ class Store {
       const { usedBy } = this.inspect(record)
       if (usedBy.length > 0) {
         throw new GantryError('wrong_state', `volume ${record.name} is in use by ${usedBy.join(', ')}`, {
+          value: record.users.join(', '),
           remedy: 'remove the containers first',
         })
       }
@@ -152,11 +154,13 @@ class Store {
   async prune(input: {
     projectId: string
     all: boolean
+    names?: string[] | undefined
     labels?: string[] | undefined
   }): Promise<{ removed: string[]; reclaimedBytes: number }> {
     const removed: string[] = []
     let reclaimedBytes = 0
     for (const { name } of this.#records.list(input.projectId)) {
+      if (input.names && !input.names.includes(name)) continue
       await this.locked({ projectId: input.projectId, name }, async () => {
         const record = this.#records.get(input.projectId, name)
         if (!record || record.users.length > 0 || !(record.anonymous || input.all) || !matchesLabels(record.labels, input.labels)) return
