@@ -34,37 +34,41 @@ export const volumeRoutes: readonly Route[] = [
       ClusterVolumeSpec: z.unknown().optional(),
     }),
     emptyBody: {},
-    async handle({ body, run }) {
+    async handle(call) {
+      const { body } = call
       if (body.ClusterVolumeSpec) throw new DockerError(503, noSwarm)
       const name = body.Name ? checkedName(body.Name) : undefined
       const spec = { name, driver: body.Driver || 'local', options: body.DriverOpts ?? {}, labels: body.Labels ?? {} }
-      return json(toVolume(await run(createVolume, { spec })), 201)
+      return json(toVolume(await naming(name, () => call.run(createVolume, { spec }))), 201)
     },
   }),
   route({
     method: 'POST',
     path: '/volumes/prune',
     query: z.object({ filters: filters('all', 'label', 'label!') }),
-    async handle({ version, query, run }) {
+    async handle(call) {
+      const { version, query } = call
       const all = version < pruneOnlyAnonymous || (query.filters.flag('all') ?? false)
-      const chosen = (await run(listVolumes, {})).filter(({ labels }) => query.filters.matchesLabels(labels))
-      const { removed, reclaimedBytes } = await run(pruneVolumes, { all, names: chosen.map(({ name }) => name) })
+      const chosen = (await call.run(listVolumes, {})).filter(({ labels }) => query.filters.matchesLabels(labels))
+      const { removed, reclaimedBytes } = await call.run(pruneVolumes, { all, names: chosen.map(({ name }) => name) })
       return json({ VolumesDeleted: removed.length > 0 ? removed : null, SpaceReclaimed: reclaimedBytes })
     },
   }),
   route({
     method: 'GET',
     path: '/volumes/{name}',
-    async handle({ params, run }) {
-      return json(toVolume(await inDockersWords(params.name, () => run(inspectVolume, { volume: params.name }))))
+    async handle(call) {
+      const { name } = call.params
+      return json(toVolume(await inDockersWords(name, () => call.run(inspectVolume, { volume: name }))))
     },
   }),
   route({
     method: 'DELETE',
     path: '/volumes/{name}',
     query: z.object({ force: flag }),
-    async handle({ params, query, run }) {
-      await inDockersWords(params.name, () => run(removeVolume, { volume: params.name, force: query.force }))
+    async handle(call) {
+      const { name } = call.params
+      await inDockersWords(name, () => call.run(removeVolume, { volume: name, force: call.query.force }))
       return noContent
     },
   }),
@@ -84,6 +88,20 @@ function checkedName(name: string): string {
   if (volumeNameSchema.safeParse(name).success) return name
   const allowed = 'only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path'
   throw new DockerError(400, `create ${name}: "${name}" includes invalid characters for a local volume name, ${allowed}`)
+}
+
+/** What is wrong with a new volume is told with its name. */
+async function naming<T>(name: string | undefined, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof GantryError) || name === undefined) throw error
+    if (error.code === 'invalid_input') throw new DockerError(400, `create ${name}: ${error.message}`)
+    if (error.code === 'not_found' && error.detail.field === 'driver') {
+      throw new DockerError(404, `create ${name}: error looking up volume plugin ${error.detail.value}: ${error.message}`)
+    }
+    throw error
+  }
 }
 
 /** The command line prints them as they are. */
