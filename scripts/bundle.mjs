@@ -1,5 +1,5 @@
 /**
- * Bundles one process to `<its folder>/dist/main.js`: `node scripts/bundle.mjs agent|gateway|cli [--watch]`.
+ * Bundles one process to `<its folder>/dist/main.js`: `node scripts/bundle.mjs agent|gateway|cli|oci [--watch]`.
  * Our own packages are TypeScript sources and go into the bundle; what has native parts or must be one copy stays outside.
  */
 import { existsSync } from 'node:fs'
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { build, context } from 'esbuild'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const processes = { agent: 'packages/agent', gateway: 'apps/gateway', cli: 'apps/cli' }
+const processes = { agent: 'packages/agent', gateway: 'apps/gateway', cli: 'apps/cli', oci: 'apps/oci' }
 
 /** Loaded from node_modules at run time: native add-ons, and Next with its React, which finds its own files by path. */
 const external = [
@@ -44,8 +44,11 @@ function options(name) {
     external,
     banner: { js: requireBanner },
     logLevel: 'warning',
-    // Names of our error classes travel in logs.
-    keepNames: true,
+    // One chunk for each verb: the OCI runtime starts for every one of them, and loads what that needs.
+    splitting: name === 'oci',
+    // Names of our error classes travel in logs, but not in those of the OCI runtime, where every byte is read for every verb.
+    keepNames: name !== 'oci',
+    minify: name === 'oci',
   }
 }
 

@@ -13,6 +13,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   'apps/gateway': ['@gantry/contracts', '@gantry/api', '@gantry/core', '@gantry/docker-api'],
   'apps/panel': ['@gantry/contracts', '@gantry/api', '@gantry/ui'],
   'apps/cli': ['@gantry/contracts', '@gantry/agent-rpc/client'],
+  'apps/oci': ['@gantry/contracts', '@gantry/engine/runtime-parts'],
   e2e: ['@gantry/contracts', '@gantry/agent-rpc/client'],
   bench: ['@gantry/contracts', '@gantry/agent-rpc/client'],
 }
@@ -28,6 +29,7 @@ const kernelUsers = [
   'scripts/',
   'apps/cli/src/commands/audit.ts',
   'apps/cli/src/hand-over.ts',
+  'apps/oci/src/kernel/',
 ]
 
 /** Outside packages that belong in one place only. */

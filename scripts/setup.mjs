@@ -46,7 +46,13 @@ const packagesToTest = [
 ]
 
 const sources = ['apps', 'packages', 'prisma', 'scripts/bundle.mjs', 'tsconfig.base.json', 'turbo.json', 'package-lock.json']
-const built = ['packages/agent/dist/main.js', 'apps/gateway/dist/main.js', 'apps/cli/dist/main.js', 'apps/panel/.next/BUILD_ID']
+const built = [
+  'packages/agent/dist/main.js',
+  'apps/gateway/dist/main.js',
+  'apps/cli/dist/main.js',
+  'apps/oci/dist/main.js',
+  'apps/panel/.next/BUILD_ID',
+]
 
 /**
  * @param {{ forTests?: boolean, panel?: boolean }} options `panel: false` leaves out the web build (watch mode makes its own)

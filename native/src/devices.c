@@ -144,7 +144,7 @@ int devpts_apply(struct start *start, struct planned *planned)
 }
 
 /* The multiplexer of the container's devpts. An exec looks it up in a tree the container could have changed: so it is checked. */
-static int open_multiplexer(struct start *start)
+int open_multiplexer(struct start *start)
 {
 	struct open_how how = {.flags = O_RDWR | O_NOCTTY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
 	int at = start->devpts >= 0 ? start->devpts : AT_FDCWD;

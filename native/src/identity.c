@@ -231,3 +231,10 @@ int user_apply(struct start *start, struct planned *planned)
 		return 0;
 	return set_capabilities(&start->ctx, identity.uid == 0 ? start->capabilities : 0);
 }
+
+void user_home(const char *uid, char *out, size_t size)
+{
+	struct identity identity = {0};
+	find_user(uid, &identity);
+	snprintf(out, size, "%s", identity.home[0] ? identity.home : "/");
+}

@@ -25,7 +25,7 @@ static int oom_enter(struct start *start, struct planned *planned)
 	return 0;
 }
 
-static int rlimit_number(const char *name)
+int rlimit_number(const char *name)
 {
 	static const struct {
 		const char *name;
@@ -206,7 +206,7 @@ static int seccomp_apply(struct start *start, struct planned *planned)
 	return 0;
 }
 
-static int add_env(struct start *start, char *entry)
+int add_env(struct start *start, char *entry)
 {
 	if (!start->env)
 		start->env = (char **)(void *)buf_reserve((MAX_ENV + 2) * sizeof(char *)).data;
@@ -222,7 +222,7 @@ static int env_apply(struct start *start, struct planned *planned)
 	return add_env(start, planned->args[0]);
 }
 
-static const char *get_env(const struct start *start, const char *name)
+const char *get_env(const struct start *start, const char *name)
 {
 	size_t length = strlen(name);
 	for (int i = 0; i < start->env_used; i++)
@@ -239,13 +239,15 @@ static int env_hostname_apply(struct start *start, struct planned *planned)
 	return gethostname(entry + 9, 65) < 0 ? op_fail(&start->ctx, errno, "read the host name") : add_env(start, entry);
 }
 
+static const char default_path[] = "/usr/local/bin:/usr/bin:/bin";
+
 /* Tries each folder of PATH as execvp(3) does. Only comes back on failure, with the errno that says most. */
 static int exec_in_path(struct start *start, char **args)
 {
 	const char *path = get_env(start, "PATH");
 	char full[4096];
 	int best = ENOENT;
-	for (const char *at = path ? path : "/usr/local/bin:/usr/bin:/bin"; at; at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL) {
+	for (const char *at = path ? path : default_path; at; at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL) {
 		int length = (int)strcspn(at, ":");
 		if (snprintf(full, sizeof(full), "%.*s%s%s", length, at, length ? "/" : "./", args[0]) >= (int)sizeof(full))
 			continue;
@@ -262,7 +264,7 @@ static int exec_in_path(struct start *start, char **args)
 	return best;
 }
 
-static int exec_failed(struct start *start, const char *command, int err)
+int exec_failed(struct start *start, const char *command, int err)
 {
 	struct stat st;
 	bool missing = (err == ENOENT || err == ENOTDIR) && !(strchr(command, '/') && stat(command, &st) == 0);
@@ -275,13 +277,49 @@ static int exec_failed(struct start *start, const char *command, int err)
 }
 
 /* The monitor ignores much, and what is ignored stays ignored across exec. */
-static void default_signals(void)
+void default_signals(void)
 {
 	sigset_t none;
 	sigemptyset(&none);
 	for (int sig = 1; sig < 65; sig++)
 		signal(sig, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+int exec_command(struct start *start, char **args)
+{
+	if (!strchr(args[0], '/'))
+		return args[0][0] ? exec_in_path(start, args) : ENOENT;
+	execve(args[0], args, start->env);
+	return errno;
+}
+
+static int may_execute(const char *path)
+{
+	struct stat st;
+	if (stat(path, &st) < 0 || faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
+		return errno;
+	return S_ISDIR(st.st_mode) ? EISDIR : 0;
+}
+
+int find_command(const struct start *start, const char *command)
+{
+	const char *path = get_env(start, "PATH");
+	char full[4096];
+	int best = ENOENT;
+	if (strchr(command, '/'))
+		return may_execute(command);
+	for (const char *at = path ? path : default_path; command[0] && at; at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL) {
+		int length = (int)strcspn(at, ":");
+		if (snprintf(full, sizeof(full), "%.*s%s%s", length, at, length ? "/" : "./", command) >= (int)sizeof(full))
+			continue;
+		int err = may_execute(full);
+		if (err == 0)
+			return 0;
+		if (err != ENOENT && err != ENOTDIR && err != EISDIR)
+			best = err;
+	}
+	return best;
 }
 
 /* exec COMMAND ARGUMENT… */
@@ -298,14 +336,7 @@ static int exec_apply(struct start *start, struct planned *planned)
 	default_signals();
 	umask(022);
 	start->shared->execing = true;
-	int err;
-	if (strchr(planned->args[0], '/')) {
-		execve(planned->args[0], planned->args, start->env);
-		err = errno;
-	} else {
-		err = planned->args[0][0] ? exec_in_path(start, planned->args) : ENOENT;
-	}
-	return exec_failed(start, planned->args[0], err);
+	return exec_failed(start, planned->args[0], exec_command(start, planned->args));
 }
 
 /* user SPEC GROUP…: the last that needs files or rights, so streams and limits are settled with it */

@@ -68,6 +68,8 @@ static uint32_t action(const char *name, unsigned int err)
 		return SCMP_ACT_LOG;
 	if (strcmp(name, "TRACE") == 0)
 		return SCMP_ACT_TRACE(err);
+	if (strcmp(name, "NOTIFY") == 0)
+		return SCMP_ACT_NOTIFY;
 	malformed("unknown action");
 }
 

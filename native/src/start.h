@@ -205,6 +205,7 @@ int device_prepare(struct start *start, struct planned *planned);
 int device_apply(struct start *start, struct planned *planned);
 int devpts_apply(struct start *start, struct planned *planned);
 int console_apply(struct start *start, struct planned *planned);
+int open_multiplexer(struct start *start);
 int mask_apply(struct start *start, struct planned *planned);
 int mask_cpus_apply(struct start *start, struct planned *planned);
 int readonly_apply(struct start *start, struct planned *planned);
@@ -212,7 +213,19 @@ int readonly_apply(struct start *start, struct planned *planned);
 /* process.c: permitted and effective; inheritable and ambient stay empty */
 int set_capabilities(struct op_ctx *ctx, uint64_t set);
 
+int rlimit_number(const char *name); /* -1 when there is none of that name */
+int add_env(struct start *start, char *entry);
+const char *get_env(const struct start *start, const char *name); /* NULL when it is not set */
+void default_signals(void);
+/* Only comes back on failure, with its errno. Commands without a slash are looked for in PATH. */
+int exec_command(struct start *start, char **args);
+/* 0 when exec_command would find it, else an errno. */
+int find_command(const struct start *start, const char *command);
+/* Says in words, and as the exit code of a shell, why a command does not run. */
+int exec_failed(struct start *start, const char *command, int err);
+
 /* identity.c */
+void user_home(const char *uid, char *out, size_t size); /* by the container's /etc/passwd; / without an entry */
 int user_apply(struct start *start, struct planned *planned);
 
 /* Makes the streams init uses its 0, 1 and 2 and, with a tty, its controlling terminal. */

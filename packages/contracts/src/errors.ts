@@ -1,4 +1,7 @@
 import { z } from 'zod'
+import { GantryError } from './gantry-error.ts'
+
+export { GantryError }
 
 /** Every way a request can fail. Each front door renders all of them, so a new code does not compile until every door knows it. */
 export const errorCodes = [
@@ -48,29 +51,6 @@ export const wireErrorSchema = z.object({
   detail: errorDetailSchema.optional(),
 })
 export type WireError = z.infer<typeof wireErrorSchema>
-
-/**
- * The one error class. `message` is public: lower case, no full stop, names the thing and the value.
- * `cause` is for the log only and never crosses a wire.
- */
-export class GantryError extends Error {
-  readonly code: ErrorCode
-  readonly detail: ErrorDetail
-  constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}, options?: { cause?: unknown }) {
-    super(message, options)
-    this.name = 'GantryError'
-    this.code = code
-    this.detail = detail
-  }
-
-  toWire(): WireError {
-    return { code: this.code, message: this.message, detail: this.detail }
-  }
-
-  static fromWire(wire: WireError): GantryError {
-    return new GantryError(wire.code, wire.message, wire.detail)
-  }
-}
 
 /** Turns a zod failure into `invalid_input` naming the first offending field. */
 export function invalidInput(error: z.ZodError): GantryError {

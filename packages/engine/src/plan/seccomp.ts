@@ -26,6 +26,11 @@ export function seccompRules(spec: Pick<ContainerSpec, 'seccomp' | 'privileged' 
   return resolve(profile, { ...host, capabilities: containerCapabilities(spec, host.capabilities) })
 }
 
+/** The same for a profile that is given as it is, without conditions. */
+export function profileRules(profile: SeccompProfile, host: Pick<SeccompHost, 'arch' | 'kernel'>): string {
+  return resolve(profile, { ...host, capabilities: [] })
+}
+
 function parseProfile(text: string): SeccompProfile {
   let profile: Partial<SeccompProfile>
   try {
@@ -35,6 +40,13 @@ function parseProfile(text: string): SeccompProfile {
   }
   if (typeof profile?.defaultAction !== 'string' || (profile.syscalls !== undefined && !Array.isArray(profile.syscalls))) {
     throw new GantryError('invalid_input', 'seccomp profile needs defaultAction and a list of syscalls', { field: 'seccomp' })
+  }
+  // There is nobody who would answer: a container's monitor is no listener.
+  if (profile.defaultAction === 'SCMP_ACT_NOTIFY' || profile.syscalls?.some((rule) => rule.action === 'SCMP_ACT_NOTIFY')) {
+    throw new GantryError('invalid_input', 'seccomp action SCMP_ACT_NOTIFY is not supported', {
+      field: 'seccomp',
+      value: 'SCMP_ACT_NOTIFY',
+    })
   }
   return { ...profile, defaultAction: profile.defaultAction, syscalls: profile.syscalls ?? [] }
 }
@@ -102,7 +114,7 @@ function checkName(name: unknown): string {
 }
 
 function action(name: string): string {
-  const short = /^SCMP_ACT_(ALLOW|ERRNO|KILL|KILL_PROCESS|KILL_THREAD|TRAP|LOG|TRACE)$/.exec(name)?.[1]
+  const short = /^SCMP_ACT_(ALLOW|ERRNO|KILL|KILL_PROCESS|KILL_THREAD|TRAP|LOG|TRACE|NOTIFY)$/.exec(name)?.[1]
   if (short) return short
   throw new GantryError('invalid_input', `seccomp action ${name} is not supported`, { field: 'seccomp', value: name })
 }
