@@ -126,7 +126,7 @@ static int shift_ids(struct start *start, struct planned *planned, int tree)
 	return 0;
 }
 
-static int tree_prepare(struct start *start, struct planned *planned)
+static int detached_prepare(struct start *start, struct planned *planned)
 {
 	char **args = planned->args;
 	unsigned int recursive = strcmp(args[2], "rec") == 0 ? AT_RECURSIVE : 0;
@@ -145,7 +145,7 @@ static int tree_prepare(struct start *start, struct planned *planned)
 	return 0;
 }
 
-static int tree_apply(struct start *start, struct planned *planned)
+static int detached_apply(struct start *start, struct planned *planned)
 {
 	const char *path = planned->args[1];
 	struct stat st;
@@ -313,7 +313,7 @@ static int unbindable_apply(struct start *start, struct planned *planned)
 const struct start_op runtime_mount_ops[] = {
 	{.name = "root", .min_args = 1, .prepare = root_prepare, .apply = root_apply},
 	{.name = "fs", .min_args = 9, .apply = fs_apply},
-	{.name = "tree", .min_args = 8, .prepare = tree_prepare, .apply = tree_apply},
+	{.name = "tree", .min_args = 8, .prepare = detached_prepare, .apply = detached_apply},
 	{.name = "proc.own", .min_args = 0, .apply = proc_own_apply},
 	{.name = "node", .min_args = 7, .apply = node_apply},
 	{.name = "link", .min_args = 2, .apply = link_apply},

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { capabilityNames } from './container.ts'
+import { capabilityNames } from './capability-names.ts'
 
 /** Not even a list may grant these without host access: each is a known way to the host's root. */
 export const hostCapabilities = [
