@@ -299,7 +299,7 @@ static int may_execute(const char *path)
 	struct stat st;
 	if (stat(path, &st) < 0 || faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
 		return errno;
-	return S_ISDIR(st.st_mode) ? EISDIR : 0;
+	return S_ISDIR(st.st_mode) ? EACCES : 0; /* what execve says of a folder */
 }
 
 int find_command(const struct start *start, const char *command)
@@ -313,10 +313,11 @@ int find_command(const struct start *start, const char *command)
 		int length = (int)strcspn(at, ":");
 		if (snprintf(full, sizeof(full), "%.*s%s%s", length, at, length ? "/" : "./", command) >= (int)sizeof(full))
 			continue;
+		struct stat st;
 		int err = may_execute(full);
 		if (err == 0)
 			return 0;
-		if (err != ENOENT && err != ENOTDIR && err != EISDIR)
+		if (err != ENOENT && err != ENOTDIR && !(stat(full, &st) == 0 && S_ISDIR(st.st_mode)))
 			best = err;
 	}
 	return best;

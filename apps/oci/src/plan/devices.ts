@@ -28,7 +28,8 @@ export function planDevices(devices: readonly Device[], options: { userNamespace
     ({ path }) => path !== '/dev/ptmx' && path !== '/dev/console',
   )
   const nodes = all.map((device): Section => {
-    if (options.userNamespace && device.type !== 'p') return { name: 'rootfs', ops: [['device', device.path, device.path]] }
+    if (options.userNamespace && device.type !== 'p')
+      return { name: 'mounts', ops: [['tree', device.path, device.path, 'one', '', '', '', '', '']] }
     return { name: 'mounts', ops: [nodeOp(device)] }
   })
   return [
