@@ -39,6 +39,8 @@ const packagesToTest = [
   'procps',
   'lxcfs',
   'git',
+  'docker.io',
+  'podman',
   'zstd',
   'btrfs-progs',
   'fuse-overlayfs',

@@ -133,7 +133,8 @@ function parseAnswer(text: string): Started {
  */
 export function nativeFailure(error: NonNullable<Answer['error']>): GantryError {
   const { step, errno, exitCode, text } = error
-  const words = exitCode === 127 ? `${text} (executable file not found in $PATH)` : text
+  const lower = text.replace(/: ([A-Z])(?=[^:]*$)/, (_, letter: string) => `: ${letter.toLowerCase()}`)
+  const words = exitCode === 127 ? `${lower} (executable file not found in $PATH)` : lower
   return new GantryError('invalid_input', `${step}: ${words}`, { step, errno, ...(exitCode ? { exitCode } : {}) })
 }
 

@@ -78,7 +78,7 @@ function cgroupSections(mount: Mount, options: MountOptions, { cgroup, newCgroup
   const tmpfs: Op = [
     'fs',
     'tmpfs',
-    'cgroup',
+    'tmpfs',
     target(mount),
     'nosuid,nodev,noexec',
     '',

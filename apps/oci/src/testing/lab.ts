@@ -1,5 +1,16 @@
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -149,6 +160,11 @@ export class Lab {
   remove(): void {
     for (const id of JSON.parse(this.oci('list', '--format', 'json').stdout)) this.run(['delete', '--force', id.id])
     for (const dir of this.groups()) rmdirSync(dir)
+    // Clients that failed in between leave mounts in folders of theirs.
+    for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n').reverse()) {
+      const place = line.split(' ')[4] ?? ''
+      if (place.startsWith(this.dir)) spawnSync('umount', [place])
+    }
     rmSync(this.dir, { recursive: true, force: true })
   }
 }
