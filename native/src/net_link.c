@@ -215,6 +215,34 @@ int net_dummy(struct op_ctx *ctx, char **args, int n)
 	return 0;
 }
 
+/* net.altname NAME ALTERNATIVE */
+int net_altname(struct op_ctx *ctx, char **args, int n)
+{
+	(void)n;
+	if (!valid_name(ctx, args[0]) || !valid_name(ctx, args[1]))
+		return -1;
+	fd_auto int fd = net_socket(ctx, "host", NETLINK_ROUTE);
+	if (fd < 0)
+		return -1;
+	const unsigned index = net_index(ctx, fd, args[0]);
+	if (!index)
+		return op_fail(ctx, ENODEV, "find link %s", args[0]);
+	/* Links are found by their alternative names as well. */
+	const unsigned holder = net_index(ctx, fd, args[1]);
+	if (holder)
+		return holder == index ? 0 : op_fail(ctx, EEXIST, "name link %s", args[1]);
+	struct nl_message *message = net_message();
+	struct ifinfomsg *info = nl_begin(message, RTM_NEWLINKPROP, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND, sizeof *info);
+	info->ifi_index = (int)index;
+	const size_t list = nl_nest(message, IFLA_PROP_LIST | NLA_F_NESTED);
+	nl_put_text(message, IFLA_ALT_IFNAME, args[1]);
+	nl_nest_end(message, list);
+	struct nl_error error;
+	if (nl_talk(fd, message, 1, &error) < 0)
+		return net_refused(ctx, &error, "name link", args[1]);
+	return 0;
+}
+
 /* What net.set collects before it can build the message: bridge port settings need a nest of their own. */
 struct link_settings {
 	bool port;

@@ -37,7 +37,7 @@ export const createNetwork = useCase({
   input: z.strictObject({ ...projectFields, spec: networkSpecSchema }),
   object: ({ spec }) => `network ${spec.name}`,
   async run({ backend, user, role }, input): Promise<NetworkInspect> {
-    const { parent } = input.spec.options
+    const { parent, 'com.docker.network.bridge.name': bridgeName } = input.spec.options
     const policy = enginePolicy({ hostAdmin: user.hostAdmin, role }, await hostPolicy(backend.db.read))
     // Behind the firewall of our bridges, such containers would be machines on the host's own network.
     if (input.spec.driver !== 'bridge' && parent && !policy.hostAccess)
@@ -46,6 +46,8 @@ export const createNetwork = useCase({
         value: parent,
         remedy: 'leave the parent out',
       })
+    if (bridgeName && !policy.hostAccess)
+      throw new GantryError('forbidden', 'naming a link of the host is not allowed here', { field: 'spec.options', value: bridgeName })
     return backend.agent.call('network.create', input)
   },
 })

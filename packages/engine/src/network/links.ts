@@ -8,14 +8,17 @@ export interface BridgePlan {
   readonly bridge: string
   readonly mac: string
   readonly mtu: number
+  /** '' for none. */
+  readonly alternativeName: string
   readonly gateways: readonly { address: Address; subnet: Subnet }[]
 }
 
 /** Makes the bridge, or brings an existing one to this state. */
-export function bridgeOps({ bridge, mac, mtu, gateways }: BridgePlan): Op[] {
+export function bridgeOps({ bridge, mac, mtu, alternativeName, gateways }: BridgePlan): Op[] {
   const hasIpv6 = gateways.some(({ address }) => address.family === 6)
   return [
     ['net.bridge', bridge, mac, String(mtu)],
+    ...(alternativeName ? ([['net.altname', bridge, alternativeName]] satisfies Op[]) : []),
     ['net.sysctl?', 'host', `net/ipv6/conf/${bridge}/accept_ra`, '0'],
     ['net.sysctl?', 'host', `net/ipv6/conf/${bridge}/autoconf`, '0'],
     ['net.sysctl?', 'host', `net/ipv6/conf/${bridge}/accept_dad`, '0'],

@@ -76,8 +76,22 @@ describe('driver options', () => {
     for (const container of [a, b]) await lab.stop(container)
     await lab.network.remove('lab', 'optional')
   })
+  it('give the bridge a further name on the host', async () => {
+    const name = `br-${lab.instanceId}`
+    const options = { 'com.docker.network.bridge.name': name }
+    const { bridge } = await make({ name: 'named', options })
+    expect((await lab.run(null, ['ip', '-o', 'link', 'show', name])).output).toContain(bridge)
+    await expect(make({ name: 'again', options })).rejects.toMatchObject({ code: 'already_exists' })
+    await expect(make({ name: 'again', options: { 'com.docker.network.bridge.name': 'lo' } })).rejects.toMatchObject({
+      code: 'already_exists',
+    })
+    await lab.crash()
+    await lab.boot()
+    await lab.network.remove('lab', 'named')
+    expect((await lab.run(null, ['ip', 'link', 'show', name])).code).not.toBe(0)
+  })
   it('that cannot be had are refused', async () => {
-    const refused = { 'com.docker.network.bridge.name': 'br7', 'com.docker.network.bridge.gateway_mode_ipv4': 'routed' }
+    const refused = { 'com.docker.network.bridge.gateway_mode_ipv4': 'routed' }
     for (const [name, value] of Object.entries(refused))
       await expect(make({ name: 'x', options: { [name]: value } })).rejects.toMatchObject({ code: 'unsupported' })
     await expect(make({ name: 'x', options: { 'com.docker.network.driver.mtu': 'big' } })).rejects.toMatchObject({ code: 'invalid_input' })

@@ -24,6 +24,7 @@ export async function createNetwork(state: NetworkState, projectId: string, spec
     const complete = completeSpec(spec, await takenSubnets(state), state.dependencies.config.instanceId)
     const network = new Network(newRecord(state, projectId, complete, { builtin, automatic: spec.ipam.length === 0 }))
     if (!network.isBridge) await tryLink(state, network)
+    else if (network.options.bridgeName) await tryName(state, network)
     await state.networks.add(network)
     emit(state, network, 'create')
     return network
@@ -49,6 +50,18 @@ async function tryLink(state: NetworkState, network: Network): Promise<void> {
     throw linkRefusal(error, driver, parent)
   } finally {
     await state.ops([['sandbox.drop', key]])
+  }
+}
+
+/** A bridge that is to be known by a name is made at once: somebody else may have the name. Throws `already_exists`. */
+async function tryName(state: NetworkState, network: Network): Promise<void> {
+  try {
+    await bringUp(state, network)
+  } catch (error) {
+    await takeDown(state, network)
+    if (!(error instanceof GantryError) || error.detail.errno !== 'EEXIST') throw error
+    const { bridgeName } = network.options
+    throw new GantryError('already_exists', `the host has a link ${bridgeName} already`, { field: 'options', value: bridgeName })
   }
 }
 

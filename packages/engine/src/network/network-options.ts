@@ -11,18 +11,20 @@ export interface NetworkOptions {
   readonly parent: string
   /** Of macvlan or ipvlan. */
   readonly mode: string
+  /** Further name of the bridge on the host; '' for none. The first one is ours: the firewall knows its bridges by it. */
+  readonly bridgeName: string
   /** Largest packet as asked for; 0: the parent's. */
   readonly mtu: number
 }
 
 const bridge = 'com.docker.network.bridge.'
 const interfacePrefixes = ['com.docker.network.container_iface_prefix', 'com.docker.network.container_interface_prefix']
+const linkName = /^(?!\.{1,2}$)[^\s/:%]{1,15}$/
 const mtuOption = 'com.docker.network.driver.mtu'
 const modes = { macvlan: ['bridge', 'private', 'vepa', 'passthru'], ipvlan: ['l2', 'l3', 'l3s'] } as const
 
 /** Known options that cannot be had, unless they ask for what is so anyway. */
 const refused: Readonly<Record<string, { only: readonly string[]; why: string }>> = {
-  [`${bridge}name`]: { only: [], why: 'the firewall knows its bridges by their names' },
   [`${bridge}gateway_mode_ipv4`]: { only: ['nat', ''], why: 'only nat is there' },
   [`${bridge}gateway_mode_ipv6`]: { only: ['nat', ''], why: 'only nat is there' },
   [`${bridge}inhibit_ipv4`]: { only: ['false', '0'], why: 'the bridge has the gateway address' },
@@ -57,8 +59,11 @@ export function networkOptions(spec: Pick<NetworkSpec, 'driver' | 'options'>): N
   const prefix = interfacePrefixes.map((name) => options[name]).find((value) => value) ?? 'eth'
   if (!/^[a-zA-Z][a-zA-Z0-9_-]{0,11}$/.test(prefix)) throw refuse(interfacePrefixes[0] ?? '', prefix, 'is not the beginning of a link name')
   const parent = options.parent ?? ''
-  if (parent && !/^[^\s/:]{1,15}$/.test(parent)) throw refuse('parent', parent, 'is not a link name')
+  if (parent && !linkName.test(parent)) throw refuse('parent', parent, 'is not a link name')
+  const bridgeName = options[`${bridge}name`] ?? ''
+  if (bridgeName && !linkName.test(bridgeName)) throw refuse(`${bridge}name`, bridgeName, 'is not a link name')
   return {
+    bridgeName: driver === 'bridge' ? bridgeName : '',
     interfacePrefix: prefix,
     hostAddress: readHostAddress(options[`${bridge}host_binding_ipv4`] ?? ''),
     parent: driver === 'bridge' ? '' : parent,

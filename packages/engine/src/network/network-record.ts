@@ -72,6 +72,7 @@ export class Network {
       bridge: this.record.bridge,
       mac: macOf(this.pools[0]?.gateway.value ?? 1n),
       mtu: this.record.spec.mtu,
+      alternativeName: this.options.bridgeName,
       gateways: this.pools.map(({ gateway, subnet }) => ({ address: gateway, subnet })),
     }
   }
