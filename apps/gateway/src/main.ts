@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type Backend, createBackend, keepReconciled, needsSetup, setUpFromEnvironment } from '@gantry/core'
+import { type Backend, createBackend, ensureDefaultProject, keepReconciled, needsSetup, setUpFromEnvironment } from '@gantry/core'
 import { pino, stdSerializers } from 'pino'
 import { exportHead } from './audit/head-file.ts'
 import { makeAuditKey, readAuditKey } from './audit/key-file.ts'
@@ -29,6 +29,7 @@ async function main(): Promise<void> {
     showSetupCode: (code) => console.log(`setup code: ${code}`),
   })
   await prepareSetup(backend, config)
+  await ensureDefaultProject(backend)
   const abort = new AbortController()
   const reconciled = keepReconciled(backend, abort.signal)
   const head = exportHead(backend, join(config.panelData, 'audit-head.json'))

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import {
   containerInspectSchema,
   containerSpecSchema,
-  containerSummarySchema,
+  containerRowSchema,
   containerUpdateSchema,
   execInspectSchema,
   execSpecSchema,
@@ -58,9 +58,13 @@ const exited = z.object({ exitCode: z.number().int(), oomKilled: z.boolean(), er
 export const agentMethods = {
   'system.info': call(none, hostInfoSchema),
   'system.doctor': call(none, z.array(doctorCheckSchema)),
-  /** Events from now on, or after `since` (boot + seq) while the agent still has them. */
+  /** Events from now on, or after `since` (boot + seq) while the agent still has them; without `follow` only those it has. */
   'system.events': stream(
-    z.strictObject({ projectId: projectIdSchema.optional(), since: z.object({ boot: z.string(), seq: z.number().int() }).optional() }),
+    z.strictObject({
+      projectId: projectIdSchema.optional(),
+      since: z.object({ boot: z.string(), seq: z.number().int() }).optional(),
+      follow: z.boolean().default(true),
+    }),
     engineEventSchema,
   ),
 
@@ -100,8 +104,16 @@ export const agentMethods = {
     exited,
   ),
   'container.list': call(
-    z.strictObject({ projectId: projectIdSchema.optional(), all: z.boolean().default(true), ...filters }),
-    z.array(containerSummarySchema),
+    z.strictObject({
+      projectId: projectIdSchema.optional(),
+      all: z.boolean().default(true),
+      ...filters,
+      /** Endpoints, mounts and ports of each. */
+      details: z.boolean().default(false),
+      /** Bytes of each writable layer, which walks it. */
+      size: z.boolean().default(false),
+    }),
+    z.array(containerRowSchema),
   ),
   'container.inspect': call(z.strictObject({ ...container, size: z.boolean().default(false) }), containerInspectSchema),
   'container.top': call(z.strictObject(container), z.object({ titles: z.array(z.string()), processes: z.array(z.array(z.string())) })),

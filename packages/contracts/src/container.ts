@@ -295,6 +295,32 @@ export const containerSummarySchema = z.object({
 })
 export type ContainerSummary = z.infer<typeof containerSummarySchema>
 
+const resolvedMountSchema = z.object({
+  type: z.string(),
+  name: z.string().optional(),
+  source: z.string(),
+  target: z.string(),
+  readOnly: z.boolean(),
+  propagation: z.string().optional(),
+})
+/** A row of a list that was asked for details. */
+export const containerRowSchema = containerSummarySchema.extend({
+  details: z
+    .object({
+      endpoints: z.array(endpointSchema),
+      mounts: z.array(resolvedMountSchema),
+      /** As it was asked for. */
+      image: z.string(),
+      networkMode: networkModeSchema,
+      /** What it asked for; `endpoints` are there while it runs. */
+      wantedNetworks: z.array(z.string()),
+      exposedPorts: z.array(z.string()),
+    })
+    .optional(),
+  sizeRwBytes: z.number().int().optional(),
+})
+export type ContainerRow = z.infer<typeof containerRowSchema>
+
 /** One finished step of a start: microseconds since the request reached the launcher. */
 export const startStepSchema = z.object({ step: z.string(), startUs: z.number(), endUs: z.number() })
 export type StartStep = z.infer<typeof startStepSchema>
@@ -303,16 +329,7 @@ export const containerInspectSchema = containerSummarySchema.extend({
   spec: containerSpecSchema,
   /** What runs: entrypoint and command after the image's defaults are applied. */
   args: z.array(z.string()),
-  resolvedMounts: z.array(
-    z.object({
-      type: z.string(),
-      name: z.string().optional(),
-      source: z.string(),
-      target: z.string(),
-      readOnly: z.boolean(),
-      propagation: z.string().optional(),
-    }),
-  ),
+  resolvedMounts: z.array(resolvedMountSchema),
   endpoints: z.array(endpointSchema),
   /** Host uid/gid that container root is; 0 with `userns: host`. */
   idBase: z.number().int(),
@@ -332,6 +349,9 @@ export const execSpecSchema = z.strictObject({
   user: z.string().max(256).optional(),
   tty: z.boolean().default(false),
   openStdin: z.boolean().default(false),
+  /** Whether whoever starts it looks at its output. */
+  openStdout: z.boolean().default(true),
+  openStderr: z.boolean().default(true),
   privileged: z.boolean().default(false),
   detachKeys: z.string().max(64).optional(),
   /** A terminal session outlives its viewers and can be reattached; a plain exec ends with its stream. */

@@ -54,6 +54,9 @@ export class Exchange implements Call {
   get projectId(): string {
     return this.#caller.projectId
   }
+  get mayReachHost(): boolean {
+    return this.#caller.caller.user?.hostAdmin ?? false
+  }
   get #caller(): DockerCaller {
     if (!this.#who) throw new GantryError('internal', 'nobody was identified')
     return this.#who

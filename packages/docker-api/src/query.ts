@@ -17,10 +17,7 @@ export function readQuery(search: string): RawQuery {
 const first = (value: unknown) => (Array.isArray(value) ? value[0] : value)
 const noes = new Set(['', '0', 'no', 'false', 'none'])
 
-/**
- * A parameter that is text; absent and empty are the same to Docker.
- * @public
- */
+/** A parameter that is text; absent and empty are the same to Docker. */
 export const text = z.preprocess((value) => first(value) || undefined, z.string().max(65_536).optional())
 
 /** httputils.BoolValue: everything is true but these words. */
@@ -33,10 +30,7 @@ export const flag = z.preprocess(
     ),
   z.boolean(),
 )
-/**
- * The same with `true` where nothing was said.
- * @public
- */
+/** The same with `true` where nothing was said. */
 export const flagOn = z.preprocess((value) => value === undefined || !noes.has(String(first(value)).trim().toLowerCase()), z.boolean())
 
 /** A whole number. */

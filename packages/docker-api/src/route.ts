@@ -24,6 +24,8 @@ export interface Call<P extends string = string, Q = unknown, B = unknown> {
   readonly body: B
   /** The project that the caller works in; use cases are told of it by `run` and `watch`. */
   readonly projectId: string
+  /** The caller is a host administrator: defaults may be Docker's even where those reach the host. */
+  readonly mayReachHost: boolean
   /** Aborts when the client has gone away. */
   readonly signal: AbortSignal
   /** Headers, and the bytes of a body that is not JSON. */
@@ -78,5 +80,4 @@ export function route<P extends string, Q extends z.ZodType = z.ZodUndefined, B 
 }
 
 export const json = (body: unknown, status = 200): Reply => ({ status, body })
-/** @public */
 export const noContent: Reply = { status: 204 }

@@ -209,7 +209,7 @@ function systemHandlers(parts: Parts, images: Images): Pick<AgentHandlers, 'syst
       return hostInfo({ config, cgroups, storageDriver: snapshots.driver, counts })
     },
     'system.doctor': () => doctor({ config, kernel }),
-    'system.events': (input, signal) => filtered(parts.events.subscribe(signal, input.since), input.projectId),
+    'system.events': (input, signal) => filtered(parts.events.subscribe(signal, input.since, input), input.projectId),
   }
 }
 

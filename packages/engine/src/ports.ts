@@ -7,7 +7,8 @@ import type { ContainerSpec, Endpoint, EngineEvent, ImageConfig, MountSpec, Op, 
 /** event/: fan-out of what happened, kept for late subscribers. */
 export interface EventBus {
   emit(event: Omit<EngineEvent, 'seq' | 'boot' | 'timeNano'>): void
-  subscribe(signal: AbortSignal, since?: { boot: string; seq: number }): AsyncIterable<EngineEvent>
+  /** Without `follow` it ends after what was kept. */
+  subscribe(signal: AbortSignal, since?: { boot: string; seq: number }, options?: { follow?: boolean }): AsyncIterable<EngineEvent>
 }
 
 /** Everything below is told where it lives and who it is once, at wiring. */

@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, rmSync } from 'node:fs'
 import type { IncomingMessage, Server } from 'node:http'
 import { DEFAULT_PROJECT } from '@gantry/contracts'
-import { type Backend, ensureDefaultProject, localCaller } from '@gantry/core'
+import { type Backend, localCaller } from '@gantry/core'
 import { type DockerCaller, createDockerServer } from '@gantry/docker-api'
 
 /** A listening socket that was opened for us, or where to make one. */
@@ -16,7 +16,6 @@ export interface DockerDoor {
  * in the project `default`.
  */
 export async function openDockerDoor(backend: Backend, socket: DockerSocket): Promise<DockerDoor> {
-  await ensureDefaultProject(backend)
   const server = createDockerServer({ backend, identify: identifyLocal })
   await listen(server, socket)
   backend.log.info('docker clients are served', socket)

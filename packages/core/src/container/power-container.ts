@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { containerFields } from '../lib/project-input.ts'
 import { type UseCase, useCase } from '../use-case.ts'
 
-const grace = { timeoutSeconds: z.number().int().min(-1).max(86_400).optional() }
+const grace = { timeoutSeconds: z.number().int().min(-1).max(86_400).optional(), signal: signalSchema.optional() }
 const object = ({ container }: { container: string }) => `container ${container}`
 
 /** Returns the time of every step. */

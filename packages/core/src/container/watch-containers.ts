@@ -66,6 +66,8 @@ export const watchLogs = streamCase({
     ...containerFields,
     ...resumeFields,
     follow: z.boolean().default(true),
+    stdout: z.boolean().default(true),
+    stderr: z.boolean().default(true),
     tail: z.number().int().min(0).max(100_000).optional(),
     since: z.string().max(64).optional(),
     until: z.string().max(64).optional(),

@@ -9,16 +9,16 @@ export const watchEvents = streamCase({
   verb: 'events.watch',
   permission: 'container.view',
   acrossProjects: true,
-  input: z.strictObject({ ...someProjectFields, ...resumeFields }),
+  input: z.strictObject({ ...someProjectFields, ...resumeFields, follow: z.boolean().optional() }),
   run: events,
 })
 
 async function* events(
   { backend, user, signal }: StreamScope,
-  { projectId, lastEventId }: { projectId?: string; lastEventId?: string | null },
+  { projectId, lastEventId, follow }: { projectId?: string; lastEventId?: string | null; follow?: boolean },
 ): AsyncGenerator<EngineEvent> {
   const since = parsePosition(lastEventId)
-  for await (const event of backend.agent.stream('system.events', { projectId, since }, { signal })) {
+  for await (const event of backend.agent.stream('system.events', { projectId, since, follow }, { signal })) {
     if (projectId !== undefined || user.hostAdmin) yield event
     else if ((await visibleProjects(backend, user)).some(({ project }) => project.id === event.projectId)) yield event
   }

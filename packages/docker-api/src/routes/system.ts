@@ -1,6 +1,7 @@
 import type { HostInfo } from '@gantry/contracts'
 import { projectHost } from '@gantry/core'
 import { type Route, json, route } from '../route.ts'
+import { toInfo } from '../translate/info.ts'
 import { newestVersion, oldestVersion, versionText } from '../version.ts'
 import { engineVersion, gantryVersion } from './engine-version.ts'
 
@@ -22,6 +23,14 @@ export const systemRoutes: readonly Route[] = [
     async handle(call) {
       const { host } = await call.run(projectHost, {})
       return json(versionOf(host))
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/info',
+    async handle(call) {
+      const { host, usage } = await call.run(projectHost, {})
+      return json(toInfo(host, usage, call.projectId, new Date()))
     },
   }),
 ]

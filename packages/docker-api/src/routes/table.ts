@@ -1,8 +1,23 @@
 import type { Route } from '../route.ts'
+import { containerPowerRoutes } from './container-power.ts'
+import { containerStreamRoutes } from './container-streams.ts'
+import { containerRoutes } from './containers.ts'
+import { eventRoutes } from './events.ts'
+import { execRoutes } from './exec.ts'
 import { networkRoutes } from './networks.ts'
 import { swarmRoutes } from './swarm.ts'
 import { systemRoutes } from './system.ts'
 import { volumeRoutes } from './volumes.ts'
 
 /** Everything the API answers. A request without a row here is `page not found`. */
-export const routes: readonly Route[] = [...systemRoutes, ...networkRoutes, ...swarmRoutes, ...volumeRoutes]
+export const routes: readonly Route[] = [
+  ...systemRoutes,
+  ...eventRoutes,
+  ...containerRoutes,
+  ...containerPowerRoutes,
+  ...containerStreamRoutes,
+  ...execRoutes,
+  ...networkRoutes,
+  ...volumeRoutes,
+  ...swarmRoutes,
+]

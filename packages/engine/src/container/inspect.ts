@@ -30,14 +30,7 @@ export async function inspectContainer(parts: Parts, container: Container, size:
     ...summarise(parts, container),
     spec: { ...record.spec, name: record.name },
     args: record.args,
-    resolvedMounts: record.mounts.map(({ type, name, source, target, readOnly, propagation }) => ({
-      type,
-      name,
-      source,
-      target,
-      readOnly,
-      propagation,
-    })),
+    resolvedMounts: resolvedMounts(container),
     endpoints: parts.network.endpoints(record.id),
     idBase: record.idBase,
     logPath: logPath(parts, container),
@@ -47,6 +40,18 @@ export async function inspectContainer(parts: Parts, container: Container, size:
     lastStart: container.lastStart,
     warnings: record.warnings,
   }
+}
+
+/** Where its mounts come from, as far as others may know. */
+export function resolvedMounts({ record }: Container): ContainerInspect['resolvedMounts'] {
+  return record.mounts.map(({ type, name, source, target, readOnly, propagation }) => ({
+    type,
+    name,
+    source,
+    target,
+    readOnly,
+    propagation,
+  }))
 }
 
 /** Newest file of the container's log. */

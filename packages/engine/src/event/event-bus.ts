@@ -24,10 +24,11 @@ export function createEventBus(boot = randomBytes(8).toString('hex')): EventBus 
       if (ring.length > replayEvents) ring.shift()
       for (const subscriber of subscribers) subscriber.push(full)
     },
-    subscribe(signal, since) {
+    subscribe(signal, since, { follow = true } = {}) {
       const missed = since === undefined ? [] : since.boot === boot ? ring.filter((event) => event.seq > since.seq) : [...ring]
       const subscriber = new Subscriber(missed, () => subscribers.delete(subscriber))
-      subscribers.add(subscriber)
+      if (follow) subscribers.add(subscriber)
+      else subscriber.close()
       const onAbort = () => subscriber.close()
       if (signal.aborted) onAbort()
       else signal.addEventListener('abort', onAbort, { once: true })

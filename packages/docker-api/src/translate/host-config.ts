@@ -1,0 +1,159 @@
+import type { ContainerSpec, Resources } from '@gantry/contracts'
+
+/** The settings of a container in Docker's words: what `create` was told, after the engine's defaults. */
+export function toHostConfig(spec: ContainerSpec): object {
+  return {
+    ...mounts(spec),
+    ...network(spec),
+    ...lifecycle(spec),
+    ...rights(spec),
+    ...limits(spec),
+  }
+}
+
+function mounts(spec: ContainerSpec): object {
+  const binds = spec.mounts.flatMap((mount) => {
+    if (mount.type === 'tmpfs' || mount.type === 'image' || mount.source === undefined) return []
+    const options = [mount.readOnly ? 'ro' : '', mount.type === 'volume' && mount.noCopy ? 'nocopy' : ''].filter(Boolean)
+    return [[mount.source, mount.target, ...(options.length > 0 ? [options.join(',')] : [])].join(':')]
+  })
+  const tmpfs = spec.mounts.flatMap((mount) => {
+    if (mount.type !== 'tmpfs') return []
+    const size = mount.sizeBytes === undefined ? [] : [`size=${mount.sizeBytes}`]
+    const mode = mount.mode === undefined ? [] : [`mode=${mount.mode.toString(8)}`]
+    return [[mount.target, [...(mount.readOnly ? ['ro'] : []), ...size, ...mode].join(',')] as const]
+  })
+  return {
+    Binds: binds.length > 0 ? binds : null,
+    ContainerIDFile: '',
+    VolumeDriver: '',
+    VolumesFrom: null,
+    Mounts: null,
+    ...(tmpfs.length > 0 ? { Tmpfs: Object.fromEntries(tmpfs) } : {}),
+  }
+}
+
+function network(spec: ContainerSpec): object {
+  const bindings: Record<string, object[]> = {}
+  for (const { containerPort, protocol, hostAddress, hostPort } of spec.ports) {
+    const key = `${containerPort}/${protocol}`
+    bindings[key] = [...(bindings[key] ?? []), { HostIp: hostAddress ?? '', HostPort: hostPort === undefined ? '' : String(hostPort) }]
+  }
+  return {
+    NetworkMode: spec.endpoints[0]?.network ?? spec.networkMode,
+    PortBindings: bindings,
+    PublishAllPorts: spec.publishAll,
+    Dns: spec.dns,
+    DnsOptions: spec.dnsOptions,
+    DnsSearch: spec.dnsSearch,
+    ExtraHosts: spec.extraHosts.length > 0 ? spec.extraHosts : null,
+    Links: null,
+  }
+}
+
+function lifecycle(spec: ContainerSpec): object {
+  const { restart, log } = spec
+  return {
+    RestartPolicy: { Name: restart.name, MaximumRetryCount: restart.name === 'on-failure' ? restart.maximumRetryCount : 0 },
+    AutoRemove: spec.autoRemove,
+    Init: spec.init || undefined,
+    LogConfig: {
+      Type: log.driver,
+      Config: log.driver === 'json-file' ? { 'max-file': String(log.maxFiles), 'max-size': String(log.maxSizeBytes) } : {},
+    },
+    ConsoleSize: [0, 0],
+    Runtime: 'gantry',
+    Isolation: '',
+  }
+}
+
+function rights(spec: ContainerSpec): object {
+  const security = [
+    ...(spec.noNewPrivileges ? ['no-new-privileges'] : []),
+    ...(spec.seccomp === 'default' ? [] : [`seccomp=${spec.seccomp}`]),
+  ]
+  const capabilities = (names: readonly string[]) =>
+    names.length > 0 ? names.map((name) => (name === 'ALL' ? name : `CAP_${name}`)) : null
+  return {
+    Privileged: spec.privileged,
+    CapAdd: capabilities(spec.capAdd),
+    CapDrop: capabilities(spec.capDrop),
+    SecurityOpt: security.length > 0 ? security : null,
+    GroupAdd: spec.groups.length > 0 ? spec.groups : null,
+    ReadonlyRootfs: spec.readonlyRootfs,
+    UsernsMode: spec.userns === 'host' ? 'host' : '',
+    PidMode: spec.pidMode === 'private' ? '' : spec.pidMode,
+    IpcMode: spec.ipcMode,
+    UTSMode: spec.utsMode === 'host' ? 'host' : '',
+    CgroupnsMode: spec.cgroupnsMode,
+    Cgroup: '',
+    CgroupParent: '',
+    ...(Object.keys(spec.sysctls).length > 0 ? { Sysctls: spec.sysctls } : {}),
+    MaskedPaths: spec.maskPaths ? maskedPaths : [],
+    ReadonlyPaths: spec.maskPaths ? readonlyPaths : [],
+  }
+}
+
+function limits(spec: ContainerSpec): object {
+  return {
+    ...resources(spec.resources),
+    ShmSize: spec.shmSizeBytes ?? 0,
+    OomScoreAdj: spec.oomScoreAdj ?? 0,
+    Ulimits: spec.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
+    Devices: spec.devices.map(({ hostPath, containerPath, permissions }) => ({
+      PathOnHost: hostPath,
+      PathInContainer: containerPath ?? hostPath,
+      CgroupPermissions: permissions,
+    })),
+    DeviceCgroupRules: spec.deviceRules.length > 0 ? spec.deviceRules : null,
+    DeviceRequests: null,
+  }
+}
+
+function resources(given: Resources): object {
+  const throttle = (list: readonly { device: string; rate: number }[] | undefined) =>
+    list?.map(({ device, rate }) => ({ Path: device, Rate: rate })) ?? null
+  return {
+    CpuShares: given.cpuShares ?? 0,
+    NanoCpus: given.nanoCpus ?? 0,
+    CpuPeriod: given.cpuPeriodUs ?? 0,
+    CpuQuota: given.cpuQuotaUs ?? 0,
+    CpuRealtimePeriod: given.cpuRtPeriodUs ?? 0,
+    CpuRealtimeRuntime: given.cpuRtRuntimeUs ?? 0,
+    CpusetCpus: given.cpusetCpus ?? '',
+    CpusetMems: given.cpusetMems ?? '',
+    Memory: given.memoryBytes ?? 0,
+    MemorySwap: given.memorySwapBytes ?? 0,
+    MemoryReservation: given.memoryReservationBytes ?? 0,
+    MemorySwappiness: given.memorySwappiness ?? null,
+    OomKillDisable: given.oomKillDisable ?? false,
+    PidsLimit: given.pidsLimit ?? null,
+    BlkioWeight: given.blkioWeight ?? 0,
+    BlkioWeightDevice: given.blkioWeightDevices?.map(({ device, weight }) => ({ Path: device, Weight: weight })) ?? [],
+    BlkioDeviceReadBps: throttle(given.blkioReadBps),
+    BlkioDeviceWriteBps: throttle(given.blkioWriteBps),
+    BlkioDeviceReadIOps: throttle(given.blkioReadIops),
+    BlkioDeviceWriteIOps: throttle(given.blkioWriteIops),
+    CpuCount: 0,
+    CpuPercent: 0,
+    IOMaximumIOps: 0,
+    IOMaximumBandwidth: 0,
+  }
+}
+
+/** Docker's lists; what the engine hides is at least that. */
+const maskedPaths = [
+  '/proc/asound',
+  '/proc/acpi',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/sys/firmware',
+  '/sys/devices/virtual/powercap',
+]
+const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']

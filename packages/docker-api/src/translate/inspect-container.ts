@@ -1,0 +1,132 @@
+import type { ContainerInspect, ContainerState } from '@gantry/contracts'
+import { toNetworks, toPortMap } from './endpoints.ts'
+import { toHostConfig } from './host-config.ts'
+import { toMountPoints } from './mount-points.ts'
+import { never } from './times.ts'
+
+const runningStatuses: readonly string[] = ['running', 'paused', 'restarting']
+
+/** GET /containers/{id}/json. */
+export function toInspect(container: ContainerInspect, { version, execIds }: { version: number; execIds: readonly string[] }): object {
+  const { id, name, args, state, spec, sizeRwBytes: size } = container
+  const folder = container.logPath.replace(/\/log\/[^/]*$/, '')
+  return {
+    Id: id,
+    Created: container.createdAt,
+    Path: args[0] ?? '',
+    Args: args.slice(1),
+    State: toState(state),
+    Image: container.imageId,
+    ResolvConfPath: `${folder}/resolv.conf`,
+    HostnamePath: `${folder}/hostname`,
+    HostsPath: `${folder}/hosts`,
+    LogPath: spec.log.driver === 'none' ? '' : container.logPath,
+    Name: `/${name}`,
+    RestartCount: state.restartCount,
+    Driver: container.storageDriver,
+    Platform: 'linux',
+    MountLabel: '',
+    ProcessLabel: '',
+    AppArmorProfile: '',
+    ExecIDs: execIds.length > 0 ? execIds : null,
+    HostConfig: toHostConfig(spec),
+    GraphDriver: { Data: null, Name: container.storageDriver },
+    ...(size === undefined ? {} : { SizeRw: size, SizeRootFs: size }),
+    Mounts: toMountPoints(container.resolvedMounts),
+    Config: toConfig(container, version),
+    NetworkSettings: toNetworkSettings(container, version),
+  }
+}
+
+function toState(state: ContainerState): object {
+  const { status, health } = state
+  return {
+    Status: status,
+    Running: runningStatuses.includes(status),
+    Paused: status === 'paused',
+    Restarting: status === 'restarting',
+    OOMKilled: state.oomKilled,
+    Dead: status === 'dead',
+    Pid: state.pid,
+    ExitCode: state.exitCode,
+    Error: state.error,
+    StartedAt: state.startedAt || never,
+    FinishedAt: state.finishedAt || never,
+    ...(health && health.status !== 'none'
+      ? {
+          Health: {
+            Status: health.status,
+            FailingStreak: health.failingStreak,
+            Log: health.log.map(({ start, end, exitCode, output }) => ({ Start: start, End: end, ExitCode: exitCode, Output: output })),
+          },
+        }
+      : {}),
+  }
+}
+
+function toConfig({ spec, endpoints }: ContainerInspect, version: number): object {
+  const set = (names: readonly string[]) => (names.length > 0 ? Object.fromEntries(names.map((name) => [name, {}])) : undefined)
+  const anonymous = spec.mounts.flatMap((mount) => (mount.type === 'volume' && mount.source === undefined ? [mount.target] : []))
+  const interactive = spec.openStdin && spec.stdinOnce
+  return {
+    Hostname: spec.hostname ?? '',
+    Domainname: spec.domainname ?? '',
+    User: spec.user ?? '',
+    AttachStdin: interactive,
+    AttachStdout: interactive,
+    AttachStderr: interactive,
+    ExposedPorts: set(spec.exposedPorts),
+    Tty: spec.tty,
+    OpenStdin: spec.openStdin,
+    StdinOnce: spec.stdinOnce,
+    Env: spec.env,
+    Cmd: spec.command?.length ? spec.command : null,
+    Healthcheck: spec.healthcheck && {
+      Test: spec.healthcheck.test,
+      Interval: spec.healthcheck.intervalMs * 1e6,
+      Timeout: spec.healthcheck.timeoutMs * 1e6,
+      StartPeriod: spec.healthcheck.startPeriodMs * 1e6,
+      StartInterval: spec.healthcheck.startIntervalMs * 1e6,
+      Retries: spec.healthcheck.retries,
+    },
+    Image: spec.image,
+    Volumes: set(anonymous) ?? null,
+    WorkingDir: spec.workingDir ?? '',
+    Entrypoint: spec.entrypoint?.length ? spec.entrypoint : null,
+    ...(version < 44 ? { MacAddress: endpoints[0]?.macAddress ?? '' } : {}),
+    OnBuild: null,
+    Labels: spec.labels,
+    StopSignal: spec.stopSignal,
+    StopTimeout: spec.stopTimeoutSeconds,
+  }
+}
+
+function toNetworkSettings({ id, state, spec, ports, endpoints }: ContainerInspect, version: number): object {
+  const running = state.pid > 0
+  const [first] = endpoints
+  return {
+    Bridge: '',
+    SandboxID: running ? id : '',
+    SandboxKey: running ? `/proc/${state.pid}/ns/net` : '',
+    Ports: running ? toPortMap(spec.exposedPorts, ports) : {},
+    HairpinMode: false,
+    LinkLocalIPv6Address: '',
+    LinkLocalIPv6PrefixLen: 0,
+    SecondaryIPAddresses: null,
+    SecondaryIPv6Addresses: null,
+    // The first network's, until 1.52.
+    ...(version < 52
+      ? {
+          EndpointID: '',
+          Gateway: first?.ipv4Gateway ?? '',
+          GlobalIPv6Address: first?.ipv6Address ?? '',
+          GlobalIPv6PrefixLen: first?.ipv6PrefixLength ?? 0,
+          IPAddress: first?.ipv4Address ?? '',
+          IPPrefixLen: first?.ipv4PrefixLength ?? 0,
+          IPv6Gateway: first?.ipv6Gateway ?? '',
+          MacAddress: first?.macAddress ?? '',
+        }
+      : {}),
+    Networks: toNetworks(endpoints, { networkMode: spec.networkMode, wantedNetworks: spec.endpoints.map(({ network }) => network) }),
+  }
+}
