@@ -28,6 +28,7 @@ const packagesToTest = [
   'chromium',
   'fonts-noto-cjk',
   'docker-registry',
+  'docker.io',
   'nftables',
   'iproute2',
   'iputils-ping',

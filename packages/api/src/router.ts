@@ -6,6 +6,7 @@ import {
   connectNetwork,
   createNetwork,
   createProject,
+  createProjectToken,
   createUser,
   createVolume,
   dashboardOverview,
@@ -23,6 +24,7 @@ import {
   listImages,
   listMembers,
   listNetworks,
+  listProjectTokens,
   listProjects,
   listTerminals,
   listTransfers,
@@ -39,6 +41,7 @@ import {
   removeVolume,
   renameProject,
   resetPassword,
+  revokeProjectToken,
   setHostPolicy,
   setMemberRole,
   startPull,
@@ -82,6 +85,12 @@ export const appRouter = router({
       add: mutation(addMember),
       setRole: mutation(setMemberRole),
       remove: mutation(removeMember),
+    }),
+    /** Let Docker clients into the project. `create` shows the token, once. */
+    tokens: router({
+      list: query(listProjectTokens),
+      create: mutation(createProjectToken),
+      revoke: mutation(revokeProjectToken),
     }),
   }),
   dashboard: router({

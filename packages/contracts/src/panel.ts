@@ -54,6 +54,20 @@ export type Project = z.infer<typeof projectSchema>
 export const memberSchema = z.object({ userId: z.string(), email: z.string(), name: z.string(), role: z.enum(roles) })
 export type Member = z.infer<typeof memberSchema>
 
+/** A project's token as lists show it; the token itself is shown once, when it is made. */
+export const projectTokenSchema = z.object({
+  id: z.string(),
+  projectId: projectIdSchema,
+  name: z.string(),
+  role: z.enum(roles),
+  /** E-mail address of who made it; null: root on the machine. */
+  createdBy: z.string().nullable(),
+  createdAt: z.string(),
+  expiresAt: z.string().nullable(),
+  lastUsedAt: z.string().nullable(),
+})
+export type ProjectToken = z.infer<typeof projectTokenSchema>
+
 /** A container as the panel lists it: the engine's facts and the owner's. */
 export const panelContainerSchema = containerSummarySchema.extend({ createdBy: z.string().nullable() })
 export type PanelContainer = z.infer<typeof panelContainerSchema>

@@ -1,8 +1,8 @@
 import { chmodSync, chownSync, rmSync } from 'node:fs'
-import type { IncomingMessage, Server } from 'node:http'
-import { DEFAULT_PROJECT } from '@gantry/contracts'
-import { type Backend, localCaller } from '@gantry/core'
-import { type DockerCaller, createDockerServer } from '@gantry/docker-api'
+import type { Server } from 'node:http'
+import type { Backend } from '@gantry/core'
+import { createDockerServer } from '@gantry/docker-api'
+import { identifyLocal } from './identify-docker.ts'
 
 /** A listening socket that was opened for us, or where to make one. */
 export type DockerSocket = { fd: number } | { path: string }
@@ -16,14 +16,10 @@ export interface DockerDoor {
  * in the project `default`.
  */
 export async function openDockerDoor(backend: Backend, socket: DockerSocket): Promise<DockerDoor> {
-  const server = createDockerServer({ backend, identify: identifyLocal })
+  const server = createDockerServer({ backend, identify: (request) => identifyLocal(backend, request) })
   await listen(server, socket)
   backend.log.info('docker clients are served', socket)
   return { close: () => close(server) }
-}
-
-function identifyLocal({ headers }: IncomingMessage): DockerCaller {
-  return { caller: localCaller(headers['user-agent'] ?? ''), projectId: DEFAULT_PROJECT }
 }
 
 function listen(server: Server, socket: DockerSocket): Promise<void> {

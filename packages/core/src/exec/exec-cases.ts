@@ -1,4 +1,4 @@
-import { type ExecInspect, type OutputOf, execSpecSchema, signalSchema } from '@gantry/contracts'
+import { type ExecInspect, type OutputOf, execSpecSchema } from '@gantry/contracts'
 import { z } from 'zod'
 import { type ByteStream, openByteStream } from '../container/byte-stream.ts'
 import { hostPolicy } from '../host/host-policy.ts'
@@ -54,13 +54,4 @@ export const resizeExec = useCase({
   effect: 'read',
   input: z.strictObject({ ...execFields, columns: z.number().int(), rows: z.number().int() }),
   run: ({ backend }, input): Promise<OutputOf<'exec.resize'>> => backend.agent.call('exec.resize', input),
-})
-
-export const killExec = useCase({
-  verb: 'exec.kill',
-  permission: 'container.exec',
-  effect: 'agent',
-  input: z.strictObject({ ...execFields, signal: signalSchema }),
-  object: ({ id }) => `exec ${id.slice(0, 12)}`,
-  run: ({ backend }, input): Promise<OutputOf<'exec.kill'>> => backend.agent.call('exec.kill', input),
 })

@@ -22,7 +22,7 @@ export const containerPowerRoutes: readonly Route[] = [
     path: '/containers/{id}/start',
     query: z.object({ checkpoint: text, 'checkpoint-dir': text }),
     handle(call) {
-      if (call.query.checkpoint !== undefined) throw new GantryError('unsupported', 'checkpoints are not supported')
+      if (call.query.checkpoint !== undefined) noCheckpoints()
       return unless(['running'], () => call.run(startContainer, { container: reference(call.params.id) }))
     },
   }),
@@ -80,7 +80,17 @@ export const containerPowerRoutes: readonly Route[] = [
       return { status: 200 }
     },
   }),
+  ...(['GET /containers/{id}/checkpoints', 'POST /containers/{id}/checkpoints', 'DELETE /containers/{id}/checkpoints/{name}'] as const).map(
+    (row) => {
+      const [method, path] = row.split(' ') as ['GET' | 'POST' | 'DELETE', string]
+      return route({ method, path, handle: noCheckpoints })
+    },
+  ),
 ]
+
+function noCheckpoints(): never {
+  throw new GantryError('unsupported', 'checkpoints are not supported')
+}
 
 function graceOf({ t, signal }: { t?: number; signal?: string }) {
   return { timeoutSeconds: t, signal }

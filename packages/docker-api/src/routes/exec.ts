@@ -1,5 +1,5 @@
 import { type ExecInspect, GantryError } from '@gantry/contracts'
-import { createExec, getExec, killExec, resizeExec, startExec } from '@gantry/core'
+import { createExec, getExec, resizeExec, startExec } from '@gantry/core'
 import { z } from 'zod'
 import { renderError } from '../errors.ts'
 import { whole } from '../query.ts'
@@ -49,7 +49,7 @@ export const execRoutes: readonly Route[] = [
         openStderr: body.AttachStderr,
         privileged: body.Privileged,
         detachKeys: body.DetachKeys,
-        // Who detaches by keys leaves the command running; who breaks off hangs it up, see below.
+        // Whoever leaves a terminal leaves its command running: clients look for the detach keys themselves and then just go.
         persistent: body.Tty,
         ...sizeOf(body.ConsoleSize),
       }
@@ -93,9 +93,8 @@ async function start(call: Call<'/exec/{id}/start', unknown, z.output<typeof sta
   const signal = AbortSignal.any([call.signal, abort.signal])
   const bytes = await call.run(startExec(looks ? signal : new AbortController().signal), { id, detach: !looks, ...size })
   const hijacked = call.hijack(streamType(call.version, spec.tty))
-  let detached = false
   try {
-    detached = await pipeBytes(hijacked, bytes, {
+    await pipeBytes(hijacked, bytes, {
       detachKeys: spec.tty ? new DetachKeys(spec.detachKeys) : undefined,
       input: spec.openStdin,
       closesInput: !spec.tty,
@@ -108,18 +107,7 @@ async function start(call: Call<'/exec/{id}/start', unknown, z.output<typeof sta
     hijacked.end()
     abort.abort()
   }
-  if (call.signal.aborted && spec.tty && !detached) await hangUp(call, id)
   return undefined
-}
-
-/** A terminal whose window is gone. */
-async function hangUp(call: Call, id: string): Promise<void> {
-  try {
-    await call.run(killExec, { id, signal: 'SIGHUP' })
-  } catch (error) {
-    // It has ended by itself.
-    if (!(error instanceof GantryError)) throw error
-  }
 }
 
 function toExecInspect({ id, containerId, spec, running, pid, exitCode }: ExecInspect): object {

@@ -46,10 +46,7 @@ export const createBodySchema = z.object({
   Volumes: optional(z.record(z.string(), z.unknown())),
   MacAddress: word,
   NetworkDisabled: yes,
-  HostConfig: z
-    .unknown()
-    .transform((value) => value ?? {})
-    .pipe(hostConfigSchema),
+  HostConfig: z.preprocess((value) => value ?? {}, hostConfigSchema),
   NetworkingConfig: networkingSchema,
 })
 export type CreateBody = z.output<typeof createBodySchema>
