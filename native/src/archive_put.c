@@ -239,6 +239,7 @@ static void put_file(struct put *p, int parent, const char *part, struct archive
 	int fd = openat(parent, part, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | how, 0600);
 	if (fd < 0)
 		fail_write("make file", path);
+	stream_forgive_end(p->stream, size);
 	uint64_t written = size ? stream_copy_data(p->stream, p->tar, fd, path, NULL, NULL) : 0;
 	if (written < (uint64_t)size && ftruncate(fd, size) < 0)
 		fail_write("write", path);
@@ -424,7 +425,7 @@ void archive_put(int root, char **argv)
 	open_target(&p, argv[0]);
 	p.stream = stream_open(STDIN_FILENO, &limits, false, NULL);
 	p.tar = stream_tar(p.stream);
-	for (struct archive_entry *entry; (entry = stream_next(p.tar, &limits, &p.entries));) {
+	for (struct archive_entry *entry; !stream_was_cut(p.stream) && (entry = stream_next(p.tar, &limits, &p.entries));) {
 		put_entry(&p, entry);
 		stream_progress(p.stream);
 	}

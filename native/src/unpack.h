@@ -101,6 +101,12 @@ struct stream_result stream_finish(struct stream *s);
 void stream_progress(struct stream *s);
 /* Next entry, or NULL at the end; damage and too many entries end the program. */
 struct archive_entry *stream_next(struct archive *tar, const struct unpack_limits *limits, uint64_t *entries);
+/*
+ * Docker's client sends build contexts that end with the last byte of the last file, without the padding and the end that a tar has.
+ * `size`: of the current entry; an input that ends right behind it is complete then, and stream_was_cut() says so.
+ */
+void stream_forgive_end(struct stream *s, int64_t size);
+bool stream_was_cut(const struct stream *s);
 /* Writes the data of the current entry to `fd`, calling `each` (or NULL) on every block. Returns the bytes written. */
 uint64_t stream_copy_data(struct stream *s, struct archive *tar, int fd, const char *path, void (*each)(void *, const void *, size_t),
 			  void *context);

@@ -41,6 +41,9 @@ struct stream {
 	/* Written by the reading thread, read by the other for progress and at the end. */
 	_Atomic uint64_t given_bytes, tar_bytes;
 	uint64_t reported, written, checked;
+	/* How large the current entry is, where a missing end of the archive is forgiven; -1 elsewhere. */
+	int64_t expected;
+	bool drained, cut;
 };
 
 static _Noreturn void fail_archive(struct archive *a, const char *step, const char *what)
@@ -159,6 +162,7 @@ static struct stream *open_stream(int fd, struct ring *fed, const struct unpack_
 	if (!s)
 		fail(KIND_IO, "memory", ENOMEM, "cannot begin");
 	s->fd = fd;
+	s->expected = -1;
 	s->fed = fed;
 	s->limits = limits;
 	s->trusted = trusted;
@@ -191,7 +195,9 @@ static la_ssize_t read_tar(struct archive *a, void *context, const void **buffer
 {
 	(void)a;
 	struct stream *s = context;
-	return (la_ssize_t)ring_take(s->out, buffer);
+	size_t size = ring_take(s->out, buffer);
+	s->drained = size == 0;
+	return (la_ssize_t)size;
 }
 
 struct archive *stream_tar(struct stream *s)
@@ -284,6 +290,16 @@ static void write_at(int fd, const char *data, size_t size, off_t at, const char
 	}
 }
 
+void stream_forgive_end(struct stream *s, int64_t size)
+{
+	s->expected = size;
+}
+
+bool stream_was_cut(const struct stream *s)
+{
+	return s->cut;
+}
+
 uint64_t stream_copy_data(struct stream *s, struct archive *tar, int fd, const char *path, void (*each)(void *, const void *, size_t),
 			  void *context)
 {
@@ -297,6 +313,10 @@ uint64_t stream_copy_data(struct stream *s, struct archive *tar, int fd, const c
 			continue;
 		if (r == ARCHIVE_EOF)
 			return total;
+		if (r == ARCHIVE_FATAL && s->expected >= 0 && total == (uint64_t)s->expected && s->drained) {
+			s->cut = true;
+			return total;
+		}
 		if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
 			fail_archive(tar, "read tar", path);
 		write_at(fd, block, size, (off_t)offset, path);

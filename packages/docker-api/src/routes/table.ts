@@ -1,4 +1,6 @@
 import type { Route } from '../route.ts'
+import { archiveRoutes } from './archive.ts'
+import { buildRoutes } from './build.ts'
 import { containerPowerRoutes } from './container-power.ts'
 import { containerStreamRoutes } from './container-streams.ts'
 import { containerRoutes } from './containers.ts'
@@ -12,12 +14,14 @@ import { volumeRoutes } from './volumes.ts'
 /** Everything the API answers. A request without a row here is `page not found`. */
 export const routes: readonly Route[] = [
   ...systemRoutes,
-  ...eventRoutes,
-  ...containerRoutes,
+  ...archiveRoutes,
+  ...buildRoutes,
   ...containerPowerRoutes,
+  ...containerRoutes,
   ...containerStreamRoutes,
+  ...eventRoutes,
   ...execRoutes,
   ...networkRoutes,
-  ...volumeRoutes,
   ...swarmRoutes,
+  ...volumeRoutes,
 ]
