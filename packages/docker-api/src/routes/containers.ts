@@ -13,12 +13,13 @@ import {
   updateContainer,
 } from '@gantry/core'
 import { z } from 'zod'
+import { DockerError } from '../errors.ts'
 import { filters, type Filters } from '../filters.ts'
 import { flag, text, whole } from '../query.ts'
 import { type Call, type Route, json, noContent, route } from '../route.ts'
 import { chooseContainers, containerFilters } from '../translate/choose-containers.ts'
 import { restartSchema, toRestart } from '../translate/create/lifecycle.ts'
-import { resourceFields, toResources } from '../translate/create/resources.ts'
+import { resourceFields, toResourcesUpdate } from '../translate/create/resources.ts'
 import { createBodySchema, toContainerSpec } from '../translate/create-container.ts'
 import { toInspect } from '../translate/inspect-container.ts'
 import { toListItem } from '../translate/list-containers.ts'
@@ -28,6 +29,14 @@ import { goArchitecture } from './system.ts'
 
 /** Names travel with Docker's slash before them. */
 export const reference = (id: string): string => id.replace(/^\//, '')
+
+/** The client takes 404 as word that the image is to be pulled: another container that is not there is an error of the request. */
+function rethrowForCreate(error: unknown): never {
+  if (error instanceof GantryError && error.code === 'not_found' && error.message.startsWith('no such container')) {
+    throw new DockerError(400, error.message.replace(/^no/, 'No'))
+  }
+  throw error
+}
 
 const kinds = { modified: 0, added: 1, deleted: 2 }
 
@@ -41,7 +50,7 @@ export const containerRoutes: readonly Route[] = [
       const { name, platform } = call.query
       if (platform !== undefined) await checkPlatform(call, platform)
       const spec = toContainerSpec(checkName(name), call.body, { noNewPrivileges: !call.mayReachHost })
-      const { id, warnings } = await call.run(createContainer, { spec })
+      const { id, warnings } = await call.run(createContainer, { spec }).catch(rethrowForCreate)
       return json({ Id: id, Warnings: warnings }, 201)
     },
   }),
@@ -91,7 +100,7 @@ export const containerRoutes: readonly Route[] = [
       const restart = policy?.Name ? toRestart(policy) : undefined
       const { warnings } = await call.run(updateContainer, {
         container: reference(call.params.id),
-        update: { resources: toResources(call.body), restart },
+        update: { resources: toResourcesUpdate(call.body), restart },
       })
       return json({ Warnings: warnings })
     },

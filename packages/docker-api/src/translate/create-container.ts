@@ -1,5 +1,6 @@
 import { type ContainerSpec, containerSpecSchema, GantryError, invalidInput } from '@gantry/contracts'
 import { z } from 'zod'
+import { DockerError } from '../errors.ts'
 import { optional, refuseUnknown, refuseValue, texts, textMap, word, yes } from './create/fields.ts'
 import { healthcheckSchema, lifecycleFields, toHealthcheck, toLifecycle } from './create/lifecycle.ts'
 import { mountFields, toMounts } from './create/mounts.ts'
@@ -17,10 +18,16 @@ const hostConfigSchema = z.looseObject({
   /** How this container is run: there is one way. */
   Runtime: word,
   Isolation: word,
+  Annotations: textMap,
+  /** `CONTAINER[:ro|rw]` */
+  VolumesFrom: texts,
+  CgroupParent: word,
+  StorageOpt: textMap,
+  DeviceRequests: optional(z.array(z.looseObject({ Driver: word, Capabilities: optional(z.array(z.array(z.string()))) }))),
 })
 
-/** Fields that clients send and that say nothing about the container: a client's window, its own files, what only Windows has. */
-const meaningless: readonly string[] = ['ConsoleSize', 'ContainerIDFile', 'Annotations']
+/** Fields that clients send and that say nothing about the container: a client's window, its own files, limits of former kernels. */
+const meaningless: readonly string[] = ['ConsoleSize', 'ContainerIDFile', 'KernelMemory', 'KernelMemoryTCP']
 
 /** One word or a list of them. */
 const command = optional(z.union([z.array(z.string()), z.string().transform((text) => (text === '' ? [] : [text]))]))
@@ -56,6 +63,7 @@ export function toContainerSpec(name: string | undefined, body: CreateBody, defa
   const host = body.HostConfig
   refuseUnknown('HostConfig', host, [...Object.keys(hostConfigSchema.shape), ...meaningless])
   checkRuntime(host)
+  checkPlace(host)
   if (!body.Image) throw new GantryError('invalid_input', 'no image is named', { field: 'Image' })
   const parsed = containerSpecSchema.safeParse({
     name,
@@ -71,14 +79,46 @@ export function toContainerSpec(name: string | undefined, body: CreateBody, defa
     }),
     resources: toResources(host),
     mounts: toMounts(host, Object.keys(body.Volumes ?? {})),
+    annotations: host.Annotations,
+    volumesFrom: host.VolumesFrom.map(toVolumesFrom),
   })
   if (!parsed.success) throw invalidInput(parsed.error)
   return parsed.data
 }
 
 function checkRuntime({ Runtime, Isolation }: CreateBody['HostConfig']): void {
-  if (Runtime && !['runc', 'gantry', 'io.containerd.runc.v2'].includes(Runtime)) throw refuseValue('HostConfig.Runtime', Runtime, 'gantry')
+  if (Runtime && !['runc', 'gantry', 'io.containerd.runc.v2'].includes(Runtime)) {
+    throw new GantryError('invalid_input', `unknown or invalid runtime name: ${Runtime}`, { field: 'HostConfig.Runtime', value: Runtime })
+  }
   if (Isolation && Isolation !== 'default') throw refuseValue('HostConfig.Isolation', Isolation, 'default')
+}
+
+/** Where a container lives is its project's business; what it may use of hardware, that of the machine. Docker's words where it has some. */
+function checkPlace({ CgroupParent, StorageOpt, DeviceRequests = [] }: CreateBody['HostConfig']): void {
+  if (CgroupParent) {
+    throw new GantryError('unsupported', `cgroup parent ${CgroupParent}: containers live in the group of their project`, {
+      field: 'HostConfig.CgroupParent',
+      value: CgroupParent,
+      remedy: 'leave it out',
+    })
+  }
+  const [option] = Object.keys(StorageOpt)
+  if (option === 'size') throw new DockerError(400, "--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
+  if (option !== undefined) throw new DockerError(400, `unknown option ${option}`)
+  const [device] = DeviceRequests
+  if (device) {
+    const capabilities = (device.Capabilities ?? []).map((group) => `[${group.join(' ')}]`).join(' ')
+    throw new DockerError(400, `could not select device driver "${device.Driver ?? ''}" with capabilities: [${capabilities}]`)
+  }
+}
+
+function toVolumesFrom(text: string): ContainerSpec['volumesFrom'][number] {
+  const [container = '', mode = 'rw'] = text.split(':')
+  const words = mode.split(',')
+  if (container === '' || !words.every((word) => ['ro', 'rw', 'z', 'Z', 'nocopy'].includes(word))) {
+    throw new GantryError('invalid_input', `invalid mode: ${mode}`, { field: 'HostConfig.VolumesFrom', value: text })
+  }
+  return { container, readOnly: words.includes('ro') }
 }
 
 function networkDisabled({ NetworkDisabled, HostConfig }: CreateBody): CreateBody['HostConfig'] {

@@ -1,4 +1,5 @@
 import type { ContainerSpec, Resources } from '@gantry/contracts'
+import { fromLog } from './create/log.ts'
 
 /** The settings of a container in Docker's words: what `create` was told, after the engine's defaults. */
 export function toHostConfig(spec: ContainerSpec): object {
@@ -27,7 +28,8 @@ function mounts(spec: ContainerSpec): object {
     Binds: binds.length > 0 ? binds : null,
     ContainerIDFile: '',
     VolumeDriver: '',
-    VolumesFrom: null,
+    VolumesFrom:
+      spec.volumesFrom.length > 0 ? spec.volumesFrom.map(({ container, readOnly }) => `${container}${readOnly ? ':ro' : ''}`) : null,
     Mounts: null,
     ...(tmpfs.length > 0 ? { Tmpfs: Object.fromEntries(tmpfs) } : {}),
   }
@@ -57,10 +59,7 @@ function lifecycle(spec: ContainerSpec): object {
     RestartPolicy: { Name: restart.name, MaximumRetryCount: restart.name === 'on-failure' ? restart.maximumRetryCount : 0 },
     AutoRemove: spec.autoRemove,
     Init: spec.init || undefined,
-    LogConfig: {
-      Type: log.driver,
-      Config: log.driver === 'json-file' ? { 'max-file': String(log.maxFiles), 'max-size': String(log.maxSizeBytes) } : {},
-    },
+    LogConfig: fromLog(log),
     ConsoleSize: [0, 0],
     Runtime: 'gantry',
     Isolation: '',
@@ -71,6 +70,7 @@ function rights(spec: ContainerSpec): object {
   const security = [
     ...(spec.noNewPrivileges ? ['no-new-privileges'] : []),
     ...(spec.seccomp === 'default' ? [] : [`seccomp=${spec.seccomp}`]),
+    ...(spec.apparmor === undefined ? [] : [`apparmor=${spec.apparmor}`]),
   ]
   const capabilities = (names: readonly string[]) =>
     names.length > 0 ? names.map((name) => (name === 'ALL' ? name : `CAP_${name}`)) : null
@@ -89,6 +89,7 @@ function rights(spec: ContainerSpec): object {
     Cgroup: '',
     CgroupParent: '',
     ...(Object.keys(spec.sysctls).length > 0 ? { Sysctls: spec.sysctls } : {}),
+    ...(Object.keys(spec.annotations).length > 0 ? { Annotations: spec.annotations } : {}),
     MaskedPaths: spec.maskPaths ? maskedPaths : [],
     ReadonlyPaths: spec.maskPaths ? readonlyPaths : [],
   }

@@ -1,6 +1,7 @@
-import type { ContainerSpecInput } from '@gantry/contracts'
+import { type ContainerSpecInput, GantryError } from '@gantry/contracts'
 import { z } from 'zod'
-import { optional, refuseUnknown, refuseValue, textMap, word, yes } from './fields.ts'
+import { optional, word, yes } from './fields.ts'
+import { logConfigSchema, toLog } from './log.ts'
 
 export const restartSchema = optional(z.object({ Name: word, MaximumRetryCount: z.number().int().nullish() }))
 
@@ -9,7 +10,7 @@ export const lifecycleFields = {
   RestartPolicy: restartSchema,
   AutoRemove: yes,
   Init: optional(z.boolean()),
-  LogConfig: optional(z.object({ Type: word, Config: textMap })),
+  LogConfig: logConfigSchema,
 }
 type Given = z.output<z.ZodObject<typeof lifecycleFields>>
 
@@ -26,6 +27,8 @@ export const healthcheckSchema = optional(
 )
 
 export function toLifecycle(host: Given): Partial<ContainerSpecInput> {
+  const { Name: policy = 'no' } = host.RestartPolicy ?? {}
+  if (host.AutoRemove && policy !== 'no') throw invalid("can't create 'AutoRemove' container with restart policy")
   return {
     restart: toRestart(host.RestartPolicy),
     autoRemove: host.AutoRemove,
@@ -36,36 +39,34 @@ export function toLifecycle(host: Given): Partial<ContainerSpecInput> {
 
 export function toRestart(policy: z.output<typeof restartSchema>): ContainerSpecInput['restart'] {
   const { Name: name = 'no', MaximumRetryCount: count } = policy ?? {}
+  if (name === 'on-failure' && (count ?? 0) < 0) throw invalid('invalid restart policy: maximum retry count cannot be negative')
   if (name === 'on-failure') return { name, maximumRetryCount: count ?? 0 }
   if (name === 'no' || name === 'always' || name === 'unless-stopped') {
-    if (count) throw refuseValue('RestartPolicy.MaximumRetryCount', String(count), 'with on-failure')
+    if (count) throw invalid(`invalid restart policy: maximum retry count can only be used with 'on-failure'`)
     return { name }
   }
-  throw refuseValue('RestartPolicy.Name', name, 'no, always, unless-stopped, on-failure')
+  throw invalid(`invalid restart policy: unknown policy '${name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`)
 }
 
-function toLog(log: Given['LogConfig']): ContainerSpecInput['log'] {
-  const { Type: driver = 'json-file', Config: options = {} } = log ?? {}
-  if (driver !== 'json-file' && driver !== 'none') throw refuseValue('HostConfig.LogConfig.Type', driver, 'json-file, none')
-  refuseUnknown('HostConfig.LogConfig.Config', options, ['max-size', 'max-file'])
-  const { 'max-size': size, 'max-file': files } = options
-  return {
-    driver,
-    maxSizeBytes: size === undefined ? undefined : parseSize(size),
-    maxFiles: files === undefined ? undefined : Number(files),
+const durations = { Interval: 'Interval', Timeout: 'Timeout', StartPeriod: 'StartPeriod', StartInterval: 'StartInterval' } as const
+
+function checkHealth(check: NonNullable<z.output<typeof healthcheckSchema>>): void {
+  for (const name of Object.values(durations)) {
+    const value = check[name] ?? 0
+    if (value !== 0 && value < 1e6) throw invalid(`${name} in Healthcheck cannot be less than 1ms`)
   }
+  if ((check.Retries ?? 0) < 0) throw invalid('Retries in Healthcheck cannot be negative')
 }
 
-function parseSize(text: string): number {
-  const [, digits, unit = ''] = /^(\d+)([kmg]?)b?$/i.exec(text) ?? []
-  if (digits === undefined) throw refuseValue('HostConfig.LogConfig.Config.max-size', text, 'a size such as 10m')
-  return Number(digits) * 1024 ** ['', 'k', 'm', 'g'].indexOf(unit.toLowerCase())
+function invalid(message: string): GantryError {
+  return new GantryError('invalid_input', message)
 }
 
 const msOf = (nanoseconds: number | undefined) => (nanoseconds ? Math.max(1, Math.round(nanoseconds / 1e6)) : undefined)
 
 /** Docker's durations are nanoseconds; 0 says nothing. */
 export function toHealthcheck(check: z.output<typeof healthcheckSchema>): ContainerSpecInput['healthcheck'] {
+  if (check) checkHealth(check)
   if (!check?.Test?.length) return undefined
   return {
     test: check.Test,

@@ -103,17 +103,31 @@ function fromMount(mount: MountGiven): Mount {
   return translate(mount, mount.Target)
 }
 
+type Tmpfs = Extract<Mount, { type: 'tmpfs' }>
+
+/** Words of `--tmpfs`; what every tmpfs of a container has anyway, or does not matter, changes nothing. */
+const tmpfsWords: Readonly<Record<string, (value: string) => Partial<Tmpfs>>> = {
+  ...Object.fromEntries(['rw', 'noexec', 'nosuid', 'nodev', 'relatime', 'diratime'].map((word) => [word, () => ({})])),
+  ro: () => ({ readOnly: true }),
+  exec: () => ({ exec: true }),
+  suid: () => ({ suid: true }),
+  dev: () => ({ dev: true }),
+  noatime: () => ({ noatime: true }),
+  size: (value) => ({ sizeBytes: parseBytes(value) }),
+  mode: (value) => ({ mode: Number.parseInt(value, 8) }),
+  uid: (value) => ({ uid: Number(value) }),
+  gid: (value) => ({ gid: Number(value) }),
+  nr_inodes: (value) => ({ inodes: parseBytes(value) }),
+}
+
 /** `/run: rw,size=64m,mode=1777` */
 function fromTmpfs(target: string, text: string): Mount {
-  const mount: Extract<Mount, { type: 'tmpfs' }> = { type: 'tmpfs', target }
+  const mount: Tmpfs = { type: 'tmpfs', target }
   for (const option of text.split(',').filter(Boolean)) {
-    const [name, value = ''] = option.split('=')
-    if (name === 'ro') mount.readOnly = true
-    else if (name === 'size') mount.sizeBytes = parseBytes(value)
-    else if (name === 'mode') mount.mode = Number.parseInt(value, 8)
-    // What every tmpfs of a container has anyway, or does not matter.
-    else if (!['rw', 'noexec', 'nosuid', 'nodev'].includes(name ?? ''))
-      throw refuseValue('HostConfig.Tmpfs', option, 'ro, rw, size and mode')
+    const [name = '', value = ''] = option.split('=')
+    const read = Object.hasOwn(tmpfsWords, name) ? tmpfsWords[name] : undefined
+    if (!read) throw refuseValue('HostConfig.Tmpfs', option, Object.keys(tmpfsWords).join(', '))
+    Object.assign(mount, read(value))
   }
   return mount
 }

@@ -1,5 +1,6 @@
-import type { ContainerSpecInput, Resources, Ulimit } from '@gantry/contracts'
+import type { ContainerSpecInput, Resources, ResourcesUpdate, Ulimit } from '@gantry/contracts'
 import { z } from 'zod'
+import { checkLimits } from './check-limits.ts'
 import { count, optional, texts, word } from './fields.ts'
 
 const weightDevices = optional(z.array(z.object({ Path: z.string(), Weight: z.number() })))
@@ -22,7 +23,7 @@ export const resourceFields = {
   /** -1 and null say nothing; 0 is a value. */
   MemorySwappiness: optional(z.number().int()),
   OomKillDisable: optional(z.boolean()),
-  /** -1 and 0: no limit of one's own. */
+  /** -1: none; 0 says nothing. */
   PidsLimit: count,
   BlkioWeight: count,
   BlkioWeightDevice: weightDevices,
@@ -34,6 +35,7 @@ export const resourceFields = {
 type Given = z.output<z.ZodObject<typeof resourceFields>>
 
 export function toResources(host: Given): Resources {
+  checkLimits({ ...host, NanoCpus: host.NanoCpus ?? host.NanoCPUs })
   const devices = (list: { Path: string; Rate: number }[] | undefined) =>
     list?.length ? list.map(({ Path, Rate }) => ({ device: Path, rate: Rate })) : undefined
   return defined({
@@ -45,12 +47,12 @@ export function toResources(host: Given): Resources {
     cpuRtRuntimeUs: host.CpuRealtimeRuntime,
     cpusetCpus: host.CpusetCpus,
     cpusetMems: host.CpusetMems,
-    memoryBytes: host.Memory,
+    memoryBytes: positive(host.Memory),
     memorySwapBytes: host.MemorySwap,
-    memoryReservationBytes: host.MemoryReservation,
+    memoryReservationBytes: positive(host.MemoryReservation),
     memorySwappiness: host.MemorySwappiness === -1 ? undefined : host.MemorySwappiness,
     oomKillDisable: host.OomKillDisable || undefined,
-    pidsLimit: positive(host.PidsLimit),
+    pidsLimit: host.PidsLimit !== undefined && host.PidsLimit < 0 ? -1 : host.PidsLimit,
     blkioWeight: host.BlkioWeight,
     blkioWeightDevices: host.BlkioWeightDevice?.length
       ? host.BlkioWeightDevice.map(({ Path, Weight }) => ({ device: Path, weight: Weight }))
@@ -60,6 +62,18 @@ export function toResources(host: Given): Resources {
     blkioReadIops: devices(host.BlkioDeviceReadIOps),
     blkioWriteIops: devices(host.BlkioDeviceWriteIOps),
   })
+}
+
+/** As `update` means it: 0 and '' leave a limit as it is, -1 takes it away. */
+export function toResourcesUpdate(host: Given): ResourcesUpdate {
+  const removed = {
+    memoryBytes: host.Memory,
+    memoryReservationBytes: host.MemoryReservation,
+    cpuQuotaUs: host.CpuQuota,
+    pidsLimit: host.PidsLimit,
+  }
+  const none = Object.entries(removed).filter(([, value]) => value !== undefined && value < 0)
+  return { ...toResources({ ...host, MemorySwap: host.MemorySwap }), ...Object.fromEntries(none.map(([name]) => [name, null])) }
 }
 
 const positive = (value: number | undefined) => (value !== undefined && value < 0 ? undefined : value)
@@ -79,6 +93,7 @@ export const processFields = {
 }
 
 export function toProcessLimits(host: z.output<z.ZodObject<typeof processFields>>): Partial<ContainerSpecInput> {
+  checkLimits({ ShmSize: host.ShmSize, OomScoreAdj: host.OomScoreAdj })
   return {
     // The schema of the spec knows which names there are.
     ulimits: host.Ulimits?.map(({ Name, Soft, Hard }) => ({ name: Name as Ulimit['name'], soft: Soft, hard: Hard })),

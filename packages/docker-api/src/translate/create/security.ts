@@ -58,6 +58,7 @@ function unmasked({ MaskedPaths, ReadonlyPaths }: Given): boolean {
 /** `name=value` or, of old, `name:value`. */
 function securityOption(text: string): Partial<ContainerSpecInput> {
   const at = text.search(/[=:]/)
+  const field = 'HostConfig.SecurityOpt'
   const name = at === -1 ? text : text.slice(0, at)
   const value = at === -1 ? '' : text.slice(at + 1)
   switch (name) {
@@ -69,13 +70,15 @@ function securityOption(text: string): Partial<ContainerSpecInput> {
       if (value === 'unconfined') return { maskPaths: false }
       break
     case 'label':
-      // SELinux is not used here; without it there is nothing to disable.
-      if (value === 'disable') return {}
-      break
+      // SELinux is not used here: as with Docker on such a machine, labels are kept by nobody.
+      return {}
     case 'apparmor':
-      if (value === 'unconfined') return {}
+      return { apparmor: value }
+    case 'writable-cgroups':
+      if (value === 'false') return {}
+      throw new GantryError('unsupported', 'writable cgroups are not supported', { field, value: text, remedy: 'leave it out' })
   }
-  throw new GantryError('invalid_input', `invalid --security-opt: "${text}"`, { field: 'HostConfig.SecurityOpt', value: text })
+  throw new GantryError('invalid_input', `invalid --security-opt ${at === -1 ? 1 : 2}: "${text}"`, { field, value: text })
 }
 
 function oneOf<const T extends string>(field: string, value: string | undefined, words: Record<string, T>): T {
