@@ -203,6 +203,42 @@ describe('docker network', () => {
   })
 })
 
+describe('docker run', () => {
+  it('puts containers on networks with addresses, names, links and ports, and tells of them', async () => {
+    await done('network', 'create', '--subnet', '10.239.0.0/24', 'app')
+    await done('network', 'create', '--subnet', '10.240.0.0/24', 'side')
+    const web = ['busybox', 'httpd', '-f', '-p', '80', '-h', '/etc']
+    await done('run', '-d', '--name', 'web', '--hostname', 'web', '--network', 'app', '--ip', '10.239.0.8', '-p', '28410-28412:80', ...web)
+    const [shown] = JSON.parse(await done('inspect', 'web'))
+    expect(shown.NetworkSettings.Ports['80/tcp']).toEqual(
+      expect.arrayContaining([expect.objectContaining({ HostIp: '0.0.0.0', HostPort: '28410' })]),
+    )
+    expect(shown.NetworkSettings.Networks.app).toMatchObject({ IPAddress: '10.239.0.8', Gateway: '10.239.0.1', IPPrefixLen: 24 })
+    expect(shown.HostConfig.PortBindings['80/tcp']).toEqual([{ HostIp: '', HostPort: '28410-28412' }])
+    expect(await (await fetch('http://127.0.0.1:28410/hostname')).text()).toContain('web')
+    expect(await done('port', 'web', '80/tcp')).toContain('0.0.0.0:28410')
+
+    const other = [
+      '--network',
+      'name=app,alias=two,gw-priority=-3',
+      '--network',
+      'name=side,gw-priority=4,driver-opt=com.docker.network.endpoint.ifname=second0',
+    ]
+    const seen = await done('run', '--rm', ...other, 'busybox', 'sh', '-c', 'ip route; wget -qO- http://web/hostname')
+    expect(seen).toContain('default via 10.240.0.1 dev second0')
+    expect(seen).toMatch(/web$/)
+    expect(await done('run', '--rm', '--network', 'app', '--link', 'web:www', 'busybox', 'wget', '-qO-', 'http://www/hostname')).toBe('web')
+
+    await done('run', '-d', '--name', 'db', '--expose', '80', ...web)
+    const linked = await done('run', '--rm', '--link', 'db:store', 'busybox', 'sh', '-c', 'env; cat /etc/hosts')
+    expect(linked).toMatch(/^STORE_PORT=tcp:\/\/[0-9.]+:80$/m)
+    expect(linked).toMatch(/^[0-9.]+\tstore [0-9a-f]{12} db$/m)
+    expect((await docker('run', '--rm', '--network', 'host', '--link', 'db:x', 'busybox', 'true')).code).toBe(125)
+    await done('rm', '-f', 'web', 'db')
+    await done('network', 'rm', 'app', 'side')
+  })
+})
+
 describe('requests without a client', () => {
   it('are shaped by version', async () => {
     expect((await raw('GET', '/v1.46/networks/bridge')).data).not.toHaveProperty('EnableIPv4')

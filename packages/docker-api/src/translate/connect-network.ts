@@ -1,29 +1,41 @@
 import { type EndpointSpecInput, GantryError } from '@gantry/contracts'
 import { z } from 'zod'
+import { count, isEmpty, optional, refuseUnknown, textMap, texts, word } from './create/fields.ts'
 
-const word = z
-  .string()
-  .nullish()
-  .transform((value) => value || undefined)
-const words = z
-  .array(z.string())
-  .nullish()
-  .transform((value) => value ?? [])
-
-/** EndpointSettings as a request. What is the engine's to say may stand there too: clients send back what they were told. */
-export const endpointSettingsSchema = z.object({
-  IPAMConfig: z.object({ IPv4Address: word, IPv6Address: word, LinkLocalIPs: words }).nullish(),
-  Links: words,
-  Aliases: words,
+/** EndpointSettings as a request. */
+export const endpointSettingsSchema = z.looseObject({
+  IPAMConfig: optional(z.looseObject({ IPv4Address: word, IPv6Address: word, LinkLocalIPs: texts })),
+  Links: texts,
+  Aliases: texts,
   MacAddress: word,
-  DriverOpts: z.record(z.string(), z.string()).nullish(),
-  GwPriority: z.number().int().nullish(),
+  DriverOpts: textMap,
+  GwPriority: count,
 })
 export type EndpointSettings = z.output<typeof endpointSettingsSchema>
 
+/** What is the engine's to say may stand there too: clients send back what they were told. */
+const told = [
+  'NetworkID',
+  'EndpointID',
+  'Gateway',
+  'IPAddress',
+  'IPPrefixLen',
+  'IPv6Gateway',
+  'GlobalIPv6Address',
+  'GlobalIPv6PrefixLen',
+  'DNSNames',
+]
+
+/** Nothing but what every endpoint has. */
+export function isPlain(settings: EndpointSettings | undefined): boolean {
+  return !settings || Object.entries(settings).every(([name, value]) => told.includes(name) || isEmpty(value))
+}
+
 /** What a container asks for on one network. */
 export function toEndpointSpec(network: string, settings: EndpointSettings | null | undefined): EndpointSpecInput {
-  const { IPAMConfig, Links = [], Aliases = [], MacAddress, DriverOpts, GwPriority } = settings ?? {}
+  const { IPAMConfig, Links = [], Aliases = [], MacAddress, DriverOpts = {}, GwPriority } = settings ?? {}
+  refuseUnknown(`EndpointsConfig.${network}`, settings ?? {}, [...Object.keys(endpointSettingsSchema.shape), ...told])
+  refuseUnknown(`EndpointsConfig.${network}.IPAMConfig`, IPAMConfig ?? {}, ['IPv4Address', 'IPv6Address', 'LinkLocalIPs'])
   const linkLocal = IPAMConfig?.LinkLocalIPs ?? []
   return {
     network: network === 'default' ? 'bridge' : network,
@@ -34,7 +46,7 @@ export function toEndpointSpec(network: string, settings: EndpointSettings | nul
     ...(linkLocal.length > 0 && { linkLocalAddresses: linkLocal }),
     ...(Links.length > 0 && { links: Links.map(toLink) }),
     ...(GwPriority && { priority: GwPriority }),
-    ...(DriverOpts && Object.keys(DriverOpts).length > 0 && { driverOptions: DriverOpts }),
+    ...(Object.keys(DriverOpts).length > 0 && { driverOptions: DriverOpts }),
   }
 }
 

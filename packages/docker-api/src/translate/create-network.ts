@@ -1,21 +1,9 @@
 import { GantryError, type NetworkSpecInput, networkDrivers } from '@gantry/contracts'
 import { z } from 'zod'
 import { DockerError } from '../errors.ts'
+import { textMap, word, yes } from './create/fields.ts'
 
-const word = z
-  .string()
-  .nullish()
-  .transform((value) => value || undefined)
-const map = z
-  .record(z.string(), z.string())
-  .nullish()
-  .transform((value) => value ?? {})
-const yes = z
-  .boolean()
-  .nullish()
-  .transform((value) => value ?? false)
-
-const ipamConfig = z.object({ Subnet: word, IPRange: word, Gateway: word, AuxiliaryAddresses: map })
+const ipamConfig = z.object({ Subnet: word, IPRange: word, Gateway: word, AuxiliaryAddresses: textMap })
 
 export const createNetworkSchema = z.object({
   Name: z.string().nullish(),
@@ -30,7 +18,7 @@ export const createNetworkSchema = z.object({
         .array(ipamConfig)
         .nullish()
         .transform((value) => value ?? []),
-      Options: map,
+      Options: textMap,
     })
     .nullish(),
   Internal: yes,
@@ -39,8 +27,8 @@ export const createNetworkSchema = z.object({
   Ingress: yes,
   ConfigOnly: yes,
   ConfigFrom: z.object({ Network: word }).nullish(),
-  Options: map,
-  Labels: map,
+  Options: textMap,
+  Labels: textMap,
 })
 type Body = z.output<typeof createNetworkSchema>
 

@@ -4,13 +4,14 @@ import type { Endpoint, PublishedPort } from '@gantry/contracts'
 export function toEndpointSettings(endpoint: Endpoint): object {
   const { networkId, aliases, macAddress, ipv4Address, ipv4PrefixLength, ipv4Gateway, ipv6Address, ipv6PrefixLength, ipv6Gateway } =
     endpoint
+  const linkLocal = endpoint.linkLocalAddresses ?? []
   return {
-    IPAMConfig: null,
-    Links: null,
+    IPAMConfig: linkLocal.length > 0 ? { LinkLocalIPs: linkLocal } : null,
+    Links: endpoint.links?.map(({ container, alias }) => `${container}:${alias}`) ?? null,
     Aliases: aliases.length > 0 ? aliases : null,
     MacAddress: macAddress,
-    DriverOpts: null,
-    GwPriority: 0,
+    DriverOpts: endpoint.driverOptions ?? null,
+    GwPriority: endpoint.priority ?? 0,
     NetworkID: networkId,
     EndpointID: macAddress === '' ? '' : endpointId(endpoint),
     Gateway: ipv4Gateway,
@@ -24,7 +25,7 @@ export function toEndpointSettings(endpoint: Endpoint): object {
 }
 
 /** Endpoints have no id of their own here: network and hardware address name one as well, in Docker's 64 digits. */
-function endpointId({ networkId, macAddress }: Endpoint): string {
+export function endpointId({ networkId, macAddress }: Pick<Endpoint, 'networkId' | 'macAddress'>): string {
   return (macAddress.replaceAll(':', '') + networkId).padEnd(64, '0').slice(0, 64)
 }
 

@@ -37,10 +37,14 @@ function mounts(spec: ContainerSpec): object {
 
 function network(spec: ContainerSpec): object {
   const bindings: Record<string, object[]> = {}
-  for (const { containerPort, protocol, hostAddress, hostPort } of spec.ports) {
+  for (const { containerPort, protocol, hostAddress, hostPort, hostPortEnd } of spec.ports) {
     const key = `${containerPort}/${protocol}`
-    bindings[key] = [...(bindings[key] ?? []), { HostIp: hostAddress ?? '', HostPort: hostPort === undefined ? '' : String(hostPort) }]
+    const asked = [hostPort, hostPortEnd].filter((each) => each !== undefined).join('-')
+    bindings[key] = [...(bindings[key] ?? []), { HostIp: hostAddress ?? '', HostPort: asked }]
   }
+  // On other networks links are shown with the endpoint.
+  const linked = spec.endpoints.filter(({ network }) => network === 'bridge').flatMap((endpoint) => endpoint.links ?? [])
+  const links = linked.map(({ container, alias }) => `/${container}:/${spec.name ?? ''}/${alias}`)
   return {
     NetworkMode: spec.endpoints[0]?.network ?? spec.networkMode,
     PortBindings: bindings,
@@ -49,7 +53,7 @@ function network(spec: ContainerSpec): object {
     DnsOptions: spec.dnsOptions,
     DnsSearch: spec.dnsSearch,
     ExtraHosts: spec.extraHosts.length > 0 ? spec.extraHosts : null,
-    Links: null,
+    Links: links.length > 0 ? links : null,
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { NetworkInspect } from '@gantry/contracts'
+import { endpointId } from './endpoints.ts'
 
 type Attached = NetworkInspect['containers'][number]
 
@@ -77,11 +78,10 @@ function toIpamConfig({ subnet, gateway, ipRange, auxAddresses }: NetworkInspect
 }
 
 function toAttached(each: Attached): object {
-  const { containerName, networkId, macAddress, ipv4Address, ipv4PrefixLength, ipv6Address, ipv6PrefixLength } = each
+  const { containerName, macAddress, ipv4Address, ipv4PrefixLength, ipv6Address, ipv6PrefixLength } = each
   return {
     Name: containerName,
-    // Network and hardware address name an endpoint, in Docker's 64 digits.
-    EndpointID: (macAddress.replaceAll(':', '') + networkId).padEnd(64, '0').slice(0, 64),
+    EndpointID: endpointId(each),
     MacAddress: macAddress,
     IPv4Address: ipv4Address && `${ipv4Address}/${ipv4PrefixLength}`,
     IPv6Address: ipv6Address && `${ipv6Address}/${ipv6PrefixLength}`,

@@ -1,25 +1,8 @@
 import { type ContainerSpecInput, GantryError } from '@gantry/contracts'
 import { z } from 'zod'
+import { type EndpointSettings, endpointSettingsSchema, isPlain, toEndpointSpec, toLink } from '../connect-network.ts'
 import { optional, refuseUnknown, refuseValue, texts, word, yes } from './fields.ts'
 
-const ipam = z.looseObject({ IPv4Address: word, IPv6Address: word, LinkLocalIPs: texts })
-/** What a container asks for on one network; what is the engine's to say may stand there too, as clients send back what they were told. */
-export const endpointSchema = z.looseObject({
-  IPAMConfig: optional(ipam),
-  Aliases: texts,
-  MacAddress: word,
-})
-const told = [
-  'NetworkID',
-  'EndpointID',
-  'Gateway',
-  'IPAddress',
-  'IPPrefixLen',
-  'IPv6Gateway',
-  'GlobalIPv6Address',
-  'GlobalIPv6PrefixLen',
-  'DNSNames',
-]
 const binding = z.object({ HostIp: word, HostPort: word })
 
 /** Fields of HostConfig about the network. */
@@ -31,23 +14,27 @@ export const networkFields = {
   DnsSearch: texts,
   DnsOptions: texts,
   ExtraHosts: texts,
+  /** `container:alias`, of the network that the container is first on. */
+  Links: texts,
 }
 type Given = z.output<z.ZodObject<typeof networkFields>>
 type Endpoint = NonNullable<ContainerSpecInput['endpoints']>[number]
 type Port = NonNullable<ContainerSpecInput['ports']>[number]
 
-export const networkingSchema = optional(z.looseObject({ EndpointsConfig: optional(z.record(z.string(), optional(endpointSchema))) }))
+export const networkingSchema = optional(
+  z.looseObject({ EndpointsConfig: optional(z.record(z.string(), optional(endpointSettingsSchema))) }),
+)
 
 export interface NetworkConfig {
   exposedPorts: readonly string[]
   /** Of `Config`, before 1.44. */
   macAddress: string | undefined
-  endpoints: Record<string, z.output<typeof endpointSchema> | undefined>
+  endpoints: Record<string, EndpointSettings | undefined>
 }
 
 export function toNetwork(host: Given, config: NetworkConfig): Partial<ContainerSpecInput> {
   return {
-    ...modeAndEndpoints(host.NetworkMode ?? 'default', config),
+    ...modeAndEndpoints(host.NetworkMode ?? 'default', host.Links, config),
     ports: Object.entries(host.PortBindings ?? {}).flatMap(([port, bindings]) => toPorts(port, bindings ?? [])),
     exposedPorts: config.exposedPorts.map(withProtocol),
     publishAll: host.PublishAllPorts,
@@ -61,10 +48,22 @@ export function toNetwork(host: Given, config: NetworkConfig): Partial<Container
 /** Names of the project's own first network, as clients call it. */
 const defaultNames: readonly string[] = ['default', 'bridge']
 
-function modeAndEndpoints(mode: string, { endpoints, macAddress }: NetworkConfig): Pick<ContainerSpecInput, 'networkMode' | 'endpoints'> {
+function modeAndEndpoints(
+  mode: string,
+  links: readonly string[],
+  { endpoints, macAddress }: NetworkConfig,
+): Pick<ContainerSpecInput, 'networkMode' | 'endpoints'> {
   const plain = mode === 'host' || mode === 'none' || mode.startsWith('container:')
   // Clients send an empty endpoint along with every mode.
   const asked = Object.entries(endpoints).filter(([name, endpoint]) => !(plain && name === mode && isPlain(endpoint)))
+  if (plain && links.length > 0)
+    throw new GantryError(
+      'invalid_input',
+      "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
+      {
+        field: 'HostConfig.Links',
+      },
+    )
   if (plain) {
     if (asked.length > 0)
       throw new GantryError('invalid_input', `network mode ${mode} excludes networks: ${asked[0]?.[0]}`, { field: 'NetworkingConfig' })
@@ -72,32 +71,23 @@ function modeAndEndpoints(mode: string, { endpoints, macAddress }: NetworkConfig
   }
   const first = asked.find(([name]) => sameNetwork(name, mode))?.[1]
   const others = asked.filter(([name]) => !sameNetwork(name, mode))
-  const own = toEndpoint(mode, first, macAddress)
+  const own = ownEndpoint(mode, first, { macAddress, links })
   // The project's own network without wishes is what no endpoint at all means.
-  if (defaultNames.includes(mode) && others.length === 0 && isPlain(first) && !macAddress) return { networkMode: 'bridge', endpoints: [] }
-  return { networkMode: 'bridge', endpoints: [own, ...others.map(([name, endpoint]) => toEndpoint(name, endpoint, undefined))] }
+  if (defaultNames.includes(mode) && others.length === 0 && isPlain(first) && !macAddress && links.length === 0)
+    return { networkMode: 'bridge', endpoints: [] }
+  return { networkMode: 'bridge', endpoints: [own, ...others.map(([name, endpoint]) => toEndpointSpec(name, endpoint))] }
 }
 
 const sameNetwork = (name: string, mode: string) => name === mode || (defaultNames.includes(name) && defaultNames.includes(mode))
 
-function isPlain(endpoint: z.output<typeof endpointSchema> | undefined): boolean {
-  return (
-    !endpoint ||
-    (!endpoint.IPAMConfig?.IPv4Address && !endpoint.IPAMConfig?.IPv6Address && !endpoint.MacAddress && endpoint.Aliases.length === 0)
-  )
-}
-
-/** One entry of EndpointsConfig, also of `network connect`. */
-export function toEndpoint(name: string, endpoint: z.output<typeof endpointSchema> | undefined, macAddress: string | undefined): Endpoint {
-  refuseUnknown(`EndpointsConfig.${name}`, endpoint ?? {}, [...Object.keys(endpointSchema.shape), ...told])
-  refuseUnknown(`EndpointsConfig.${name}.IPAMConfig`, endpoint?.IPAMConfig ?? {}, ['IPv4Address', 'IPv6Address'])
-  return {
-    network: name === 'default' ? 'bridge' : name,
-    aliases: endpoint?.Aliases ?? [],
-    ipv4Address: endpoint?.IPAMConfig?.IPv4Address,
-    ipv6Address: endpoint?.IPAMConfig?.IPv6Address,
-    macAddress: endpoint?.MacAddress ?? macAddress,
-  }
+function ownEndpoint(
+  name: string,
+  settings: EndpointSettings | undefined,
+  { macAddress, links }: { macAddress: string | undefined; links: readonly string[] },
+): Endpoint {
+  const endpoint = toEndpointSpec(name, settings)
+  const all = [...(endpoint.links ?? []), ...links.map(toLink)]
+  return { ...(macAddress && { macAddress }), ...endpoint, ...(all.length > 0 && { links: all }) }
 }
 
 const withProtocol = (port: string) => (port.includes('/') ? port : `${port}/tcp`)
@@ -107,14 +97,16 @@ function toPorts(port: string, bindings: readonly z.output<typeof binding>[]): P
   const [number = '', protocol = 'tcp'] = port.split('/')
   if (!/^\d{1,5}$/.test(number)) throw refuseValue('HostConfig.PortBindings', port, 'a port such as 80/tcp')
   return bindings.map(({ HostIp, HostPort }) => {
-    if (HostPort !== undefined && !/^\d{1,5}$/.test(HostPort))
-      throw refuseValue('HostConfig.PortBindings', `host port ${HostPort}`, 'a number')
+    if (HostPort !== undefined && !/^\d{1,5}(-\d{1,5})?$/.test(HostPort))
+      throw refuseValue('HostConfig.PortBindings', `host port ${HostPort}`, 'a number or a range')
+    const [hostPort, hostPortEnd] = (HostPort ?? '').split('-')
     return {
       containerPort: Number(number),
       // The schema of the spec knows which protocols there are.
       protocol: protocol as Port['protocol'],
       hostAddress: HostIp === undefined || HostIp === '0.0.0.0' ? HostIp : HostIp.replace(/[[\]]/g, ''),
-      hostPort: Number(HostPort ?? 0) || undefined,
+      hostPort: Number(hostPort) || undefined,
+      ...(hostPortEnd && { hostPortEnd: Number(hostPortEnd) }),
     }
   })
 }
