@@ -1,7 +1,7 @@
 import { type ContainerSpecInput, GantryError } from '@gantry/contracts'
 import { z } from 'zod'
 import { type EndpointSettings, endpointSettingsSchema, isPlain, toEndpointSpec, toLink } from '../connect-network.ts'
-import { optional, refuseUnknown, refuseValue, texts, word, yes } from './fields.ts'
+import { optional, refuseValue, texts, word, yes } from './fields.ts'
 
 const binding = z.object({ HostIp: word, HostPort: word })
 
