@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmdirSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { expect, test } from 'vitest'
 import { TestAgent } from './testing/test-agent.ts'
@@ -29,6 +29,7 @@ class OwnLxcfs {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill()
     rmdirSync(this.path)
+    rmSync(`${this.path}.pid`, { force: true })
   }
 }
 
