@@ -1,5 +1,6 @@
 import { open, readdir, stat, statfs } from 'node:fs/promises'
 import type { Op } from '@gantry/contracts'
+import { withDeadline } from '../lib/deadline.ts'
 
 /** FUSE_SUPER_MAGIC of linux/magic.h. */
 const FUSE = 0x65735546
@@ -8,6 +9,8 @@ const procFiles = ['cpuinfo', 'diskstats', 'loadavg', 'meminfo', 'stat', 'swaps'
 const cpuFolder = 'sys/devices/system/cpu'
 /** How soon containers follow an LXCFS that was started anew. */
 const lookEveryMs = 5000
+/** How long the agent's start may wait for it. */
+const patienceMs = 2000
 
 /** [source on the host, target inside] */
 export type Cover = readonly [source: string, target: string]
@@ -28,6 +31,7 @@ export class Lxcfs {
   #covers: readonly Cover[] = []
   /** Device number of the mount; '' while there is none. */
   #life = ''
+  #asking = false
   #timer: NodeJS.Timeout | undefined
 
   private constructor(options: LxcfsOptions) {
@@ -65,21 +69,32 @@ export class Lxcfs {
     this.#timer = undefined
   }
 
+  /** One that hangs answers no question ever: it is asked one at a time, so that it does not use up all threads that read files. */
   async #look(): Promise<void> {
-    const { path } = this.#options
+    if (this.#asking) return
+    const asking = lifeOf(this.#options.path)
+    this.#asking = true
+    const answered = () => {
+      this.#asking = false
+    }
+    asking.then(answered, answered)
     try {
-      const [{ type }, { dev }] = [await statfs(path), await stat(path)]
-      // A mount whose daemon has died is still there, but answers nothing.
-      await (await open(`${path}/proc/uptime`)).close()
-      if (type !== FUSE) throw new Error('not FUSE')
-      const life = String(dev)
-      if (life !== this.#life) this.#covers = await findCovers(path)
+      const life = await withDeadline('an answer of LXCFS', patienceMs, () => asking)
+      if (life !== this.#life) this.#covers = await findCovers(this.#options.path)
       this.#life = life
     } catch {
       this.#covers = []
       this.#life = ''
     }
   }
+}
+
+/** Device number of a mount that answers. Rejects for one that does not: that of a daemon that has died is still there. */
+async function lifeOf(path: string): Promise<string> {
+  const [{ type }, { dev }] = [await statfs(path), await stat(path)]
+  if (type !== FUSE) throw new Error(`${path} is not FUSE`)
+  await (await open(`${path}/proc/uptime`)).close()
+  return String(dev)
 }
 
 async function findCovers(path: string): Promise<Cover[]> {
