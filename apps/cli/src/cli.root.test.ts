@@ -181,6 +181,23 @@ describe('images, networks, volumes, projects', () => {
     expect((await gantry(['network', 'rm', 'shop'])).status).toBe(0)
     expect((await gantry(['run', '--rm', '-v', 'kept:/data', 'busybox', 'sh', '-c', 'echo text >/data/file'])).status).toBe(0)
     expect((await gantry(['run', '--rm', '-v', 'kept:/data', 'busybox', 'cat', '/data/file'])).stdout).toBe('text\n')
+    const tar = join(dataDir, 'kept.tar')
+    expect(await gantry(['volume', 'export', 'kept', '-o', tar])).toMatchObject({ status: 0, stderr: '' })
+    expect(await gantry(['volume', 'import', 'restored', '-i', tar])).toMatchObject({ status: 0, stderr: '' })
+    expect((await gantry(['volume', 'import', 'restored', '-i', tar])).stderr).toContain('volume restored is not empty')
+    expect((await gantry(['volume', 'clone', 'restored', 'copied'])).stdout).toBe('copied\n')
+    const contents = 'for v in /kept /restored /copied; do find $v -type f | head -1 | xargs cat; done'
+    const binds = ['kept', 'restored', 'copied'].flatMap((name) => ['-v', `${name}:/${name}`])
+    const { stdout: read } = await gantry(['run', '--rm', ...binds, 'busybox', 'sh', '-c', contents])
+    const [first, ...others] = read.trim().split('\n')
+    expect(first).not.toBe('')
+    expect(others).toEqual([first, first])
+    const tmpfs = ['--opt', 'type=tmpfs', '--opt', 'device=tmpfs', '--opt', 'o=size=1m', '--label', 'a=b']
+    expect((await gantry(['volume', 'create', 'memory', ...tmpfs])).stdout).toBe('memory\n')
+    expect(JSON.parse((await gantry(['volume', 'inspect', 'memory'])).stdout)).toMatchObject({
+      ...{ options: { type: 'tmpfs', device: 'tmpfs', o: 'size=1m' }, labels: { a: 'b' } },
+    })
+    expect((await gantry(['volume', 'rm', 'restored', 'copied', 'memory'])).status).toBe(0)
     expect((await gantry(['volume', 'rm', 'kept'])).status).toBe(0)
   })
 

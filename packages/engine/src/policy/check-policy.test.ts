@@ -18,6 +18,10 @@ const judge = (input: Partial<ContainerSpecInput>, policy: Policy) =>
   )
 const bind = (source: string, propagation = 'rprivate') => ({ mounts: [{ type: 'bind', source, target: '/x', propagation } as never] })
 
+const volumeOf = (driverOptions: Record<string, string>, driver = 'local') => ({
+  mounts: [{ type: 'volume' as const, source: 'v', target: '/x', driver, driverOptions }],
+})
+
 test('every field of a spec has a row, and no row is left over', () => {
   expect(Object.keys(fieldRules).sort()).toEqual(Object.keys(containerSpecSchema.shape).sort())
 })
@@ -48,6 +52,14 @@ const guarded: [name: string, input: Partial<ContainerSpecInput>, allowed: Role[
   ['mounts', bind('/srv/team', 'rslave'), ['teamAdmin', 'hostAdmin']],
   ['mounts', { mounts: [{ type: 'volume', source: 'v', target: '/x' }] }, ['developer', 'teamAdmin', 'hostAdmin']],
   ['mounts', { mounts: [{ type: 'tmpfs', target: '/x' }] }, ['developer', 'teamAdmin', 'hostAdmin']],
+  ['mounts', { mounts: [{ type: 'image', source: 'busybox', target: '/x' }] }, ['developer', 'teamAdmin', 'hostAdmin']],
+  ['mounts', volumeOf({ type: 'none', o: 'bind', device: '/etc' }), ['hostAdmin']],
+  ['mounts', volumeOf({ o: 'ro,rbind', device: '/srv/team/a' }), ['teamAdmin', 'hostAdmin']],
+  ['mounts', volumeOf({ o: 'bind', device: '/srv/team/../../etc' }), ['hostAdmin']],
+  ['mounts', volumeOf({ type: 'nfs', device: ':/x', o: 'addr=10.0.0.2' }), ['hostAdmin']],
+  ['mounts', volumeOf({ type: 'ext4', device: '/dev/sda1' }), ['hostAdmin']],
+  ['mounts', volumeOf({ type: 'tmpfs', device: 'tmpfs' }), ['developer', 'teamAdmin', 'hostAdmin']],
+  ['mounts', volumeOf({}, 'some-plugin'), ['hostAdmin']],
   ['capAdd', { capAdd: ['NET_BIND_SERVICE'] }, ['developer', 'teamAdmin', 'hostAdmin']],
   ['capAdd', { capAdd: ['SYS_NICE'] }, ['teamAdmin', 'hostAdmin']],
   ['capAdd', { capAdd: ['cap_sys_admin'] }, ['hostAdmin']],

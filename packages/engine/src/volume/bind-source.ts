@@ -17,7 +17,7 @@ export async function bindSource(source: string, options: { create: boolean; own
   }
   if (!missing) return path
   if (!options.create) {
-    throw new GantryError('invalid_input', `bind source ${source} does not exist`, {
+    throw new GantryError('invalid_input', `invalid mount config for type "bind": bind source path does not exist: ${source}`, {
       field: 'mounts',
       value: source,
       remedy: 'make the folder first',

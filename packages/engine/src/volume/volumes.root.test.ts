@@ -168,7 +168,7 @@ describe('bind mounts', () => {
     const missing = join(outside, 'new/deep')
     await expect(resolve([bind(missing)])).rejects.toMatchObject({
       code: 'invalid_input',
-      message: `bind source ${missing} does not exist`,
+      message: `invalid mount config for type "bind": bind source path does not exist: ${missing}`,
     })
     expect(existsSync(missing)).toBe(false)
     await resolve([bind(missing, true)])
