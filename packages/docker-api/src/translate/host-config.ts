@@ -15,6 +15,7 @@ export function toHostConfig(spec: ContainerSpec): object {
 function mounts(spec: ContainerSpec): object {
   const binds = spec.mounts.flatMap((mount) => {
     if (mount.type === 'tmpfs' || mount.type === 'image' || mount.source === undefined) return []
+    if (mount.type === 'volume' && mount.subpath !== undefined) return []
     const options = [mount.readOnly ? 'ro' : '', mount.type === 'volume' && mount.noCopy ? 'nocopy' : ''].filter(Boolean)
     return [[mount.source, mount.target, ...(options.length > 0 ? [options.join(',')] : [])].join(':')]
   })
@@ -30,9 +31,21 @@ function mounts(spec: ContainerSpec): object {
     VolumeDriver: '',
     VolumesFrom:
       spec.volumesFrom.length > 0 ? spec.volumesFrom.map(({ container, readOnly }) => `${container}${readOnly ? ':ro' : ''}`) : null,
-    Mounts: null,
+    Mounts: structured(spec),
     ...(tmpfs.length > 0 ? { Tmpfs: Object.fromEntries(tmpfs) } : {}),
   }
+}
+
+/** What has no short form. */
+function structured(spec: ContainerSpec): object[] | null {
+  const mounts = spec.mounts.flatMap((mount) => {
+    if ((mount.type !== 'image' && mount.type !== 'volume') || (mount.type === 'volume' && mount.subpath === undefined)) return []
+    const { source, target, subpath } = mount
+    const options = subpath === undefined ? {} : { [mount.type === 'image' ? 'ImageOptions' : 'VolumeOptions']: { Subpath: subpath } }
+    const readOnly = mount.type === 'volume' && mount.readOnly ? { ReadOnly: true } : {}
+    return [{ Type: mount.type, Source: source, Target: target, ...readOnly, ...options }]
+  })
+  return mounts.length > 0 ? mounts : null
 }
 
 function network(spec: ContainerSpec): object {
