@@ -23,12 +23,14 @@ const packagesToRun = [
   'busybox-static',
   'ca-certificates',
 ]
-/** What the tests judge with: a browser with Chinese letters, a registry, network tools, archives. */
+/** What the tests judge with: a browser with Chinese letters, a registry, docker's engine and clients, network tools, archives. */
 const packagesToTest = [
   'chromium',
   'fonts-noto-cjk',
   'docker-registry',
   'docker.io',
+  'docker-compose',
+  'python3-docker',
   'nftables',
   'iproute2',
   'iputils-ping',

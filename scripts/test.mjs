@@ -1,6 +1,6 @@
 /**
  * `npm test`: sets the checkout up and runs everything: checks, native tests, unit tests, tests against the real kernel,
- * the journey in a browser. `npm test -- unit root` runs only these. The last line is `N passed, N failed`.
+ * other people's docker clients, the journey in a browser. `npm test -- unit root` runs only these. The last line is `N passed, N failed`.
  */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -71,11 +71,11 @@ async function e2e() {
   return { passed: (stats?.expected ?? 0) + (stats?.flaky ?? 0), failed: ok && stats ? failed : Math.max(failed, 1) }
 }
 
-const suites = { check, native, unit: () => vitest('unit'), root: () => vitest('root'), e2e }
+const suites = { check, native, unit: () => vitest('unit'), root: () => vitest('root'), clients: () => vitest('clients'), e2e }
 const chosen = process.argv.slice(2).filter((argument) => !argument.startsWith('-'))
 const unknown = chosen.find((name) => !(name in suites))
 if (unknown !== undefined) fail(`unknown tests: ${unknown}; there are ${Object.keys(suites).join(', ')}`, 2)
-if (process.getuid() !== 0 && (chosen.length === 0 || chosen.includes('root') || chosen.includes('e2e'))) {
+if (process.getuid() !== 0 && (chosen.length === 0 || ['root', 'clients', 'e2e'].some((name) => chosen.includes(name)))) {
   fail('the tests against the kernel need root: run npm test as root, or npm test -- check native unit')
 }
 
