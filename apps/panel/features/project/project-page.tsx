@@ -14,6 +14,7 @@ import { useAct } from '@/lib/use-act.ts'
 import { MemberCard } from './member-card.tsx'
 import { ProjectLimitsCard } from './project-limits-card.tsx'
 import { ProjectMeters } from './project-meters.tsx'
+import { TokenCard } from './token-card.tsx'
 
 /** One project: what it uses, its limits, who is in it. */
 export function ProjectPage({ id }: { id: string }) {
@@ -58,6 +59,9 @@ export function ProjectPage({ id }: { id: string }) {
       </div>
       <div className="mt-4">
         <MemberCard project={project} />
+      </div>
+      <div className="mt-4">
+        <TokenCard project={project} />
       </div>
     </>
   )

@@ -1,7 +1,7 @@
 'use client'
 import { CommandPalette } from '@gantry/ui'
 import { useQuery } from '@tanstack/react-query'
-import { Box, Download, HardDrive, Languages, LogOut, Moon, Network, Plus, Settings2, Sun, Upload, UserPlus } from 'lucide-react'
+import { Box, Download, HardDrive, KeyRound, Languages, LogOut, Moon, Network, Plus, Settings2, Sun, Upload, UserPlus } from 'lucide-react'
 import { useRouter } from 'next/navigation'
 import { useTheme } from 'next-themes'
 import { useLocale, useTranslations } from 'use-intl'
@@ -82,6 +82,16 @@ export function CommandMenu({ open, onOpenChange }: { open: boolean; onOpenChang
             icon: <Icon aria-hidden />,
             run: () => router.push(href),
           })),
+        ...(project && hasRole(project.role, 'admin')
+          ? [
+              {
+                id: 'token',
+                label: `${t('token.new')}: ${project.name}`,
+                icon: <KeyRound aria-hidden />,
+                run: () => router.push(`/projects/${project.id}?do=token`),
+              },
+            ]
+          : []),
         { id: 'light', label: `${t('nav.theme')}: ${t('nav.themeLight')}`, icon: <Sun aria-hidden />, run: () => setTheme('light') },
         { id: 'dark', label: `${t('nav.theme')}: ${t('nav.themeDark')}`, icon: <Moon aria-hidden />, run: () => setTheme('dark') },
         {
