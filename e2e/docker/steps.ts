@@ -132,7 +132,7 @@ const containers: Step[] = [
   step(['start', 'www'], { out: 'www\n' }),
   step(['stop', '-t', '0', 'www'], { out: 'www\n' }),
   step(['rm', 'www'], { out: 'www\n' }),
-  step(['run', '-d', '--name', 'talker', image, 'sh', '-c', 'echo one; echo two >&2; echo three']),
+  step(['run', '-d', '--name', 'talker', image, 'sh', '-c', 'echo two >&2; sleep 1; echo one; echo three']),
   step(['wait', 'talker'], { out: '0\n' }),
   step(['logs', 'talker'], { out: 'one\nthree\n', err: /^two\n$/ }),
   step(['logs', '--tail', '1', 'talker'], { out: 'three\n' }),
