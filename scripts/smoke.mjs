@@ -4,6 +4,8 @@
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { request } from 'node:http'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { run } from './lib/command.mjs'
 import { say, step } from './lib/say.mjs'
@@ -56,6 +58,21 @@ function gantry(...args) {
   return stdout.trim()
 }
 
+/** What the unprivileged gateway says on the socket that was opened for it. */
+function pingDocker() {
+  return new Promise((resolve, reject) => {
+    request({ socketPath: join(runDir, 'docker.sock'), path: '/_ping' }, (response) => {
+      let text = ''
+      response.on('data', (chunk) => {
+        text += chunk
+      })
+      response.on('end', () => resolve(text))
+    })
+      .on('error', reject)
+      .end()
+  })
+}
+
 async function smoke() {
   await run('git', ['clone', '-q', root, folder])
   const first = await step('the first npm start', start)
@@ -64,6 +81,7 @@ async function smoke() {
     'it prints a one-time code',
   )
   expect((await fetch(`http://${listen}/setup`)).status === 200, 'the set-up page is served')
+  expect((await pingDocker()) === 'OK', 'docker clients are answered')
   expect(gantry('run', '--rm', 'busybox', 'echo', 'hello') === 'hello', 'a container runs')
   gantry('run', '-d', '--name', 'survivor', 'busybox', 'sleep', '100000')
   const { pid } = JSON.parse(gantry('inspect', 'survivor'))[0].state

@@ -26,6 +26,10 @@ it.each([
   [{ GANTRY_LISTEN: 'localhost:70700' }, 'GANTRY_LISTEN: port 70700 exceeds 65535'],
   [{ GANTRY_DATA: 'data' }, 'GANTRY_DATA: must be an absolute path'],
   [{ GANTRY_DATABASE_URL: 'mysql://x' }, 'GANTRY_DATABASE_URL: must start with postgresql://'],
+  [
+    { GANTRY_DOCKER_LISTEN: ':2376', GANTRY_DOCKER_TLS_CERT: '/c' },
+    'GANTRY_DOCKER_LISTEN needs GANTRY_DOCKER_TLS_CERT, GANTRY_DOCKER_TLS_KEY and GANTRY_DOCKER_TLS_CA',
+  ],
   [{ GANTRY_ADMIN_EMAIL: 'a@b.c' }, 'GANTRY_ADMIN_EMAIL and GANTRY_ADMIN_PASSWORD must be given together'],
 ])('refuses %j and names the variable', (environment, message) => {
   expect(() => readConfig(environment)).toThrow(message)

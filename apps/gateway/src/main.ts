@@ -4,7 +4,7 @@ import { pino, stdSerializers } from 'pino'
 import { exportHead } from './audit/head-file.ts'
 import { makeAuditKey, readAuditKey } from './audit/key-file.ts'
 import { type GatewayConfig, readConfig } from './config.ts'
-import { type DockerDoor, openDockerDoor } from './docker/docker-door.ts'
+import { type DockerDoor, openDockerDoor, openTlsDoor } from './docker/docker-door.ts'
 import { notBuilt, openPanel } from './panel/panel.ts'
 import { createGateway } from './server.ts'
 
@@ -37,10 +37,11 @@ async function main(): Promise<void> {
   const panel = config.panel ? await openPanel({ ...config.panel, hostname: host, port }) : notBuilt
   const gateway = createGateway({ ...config, backend, panel })
   const docker = await dockerDoor(backend, config)
+  const dockerTls = config.dockerTls && (await openTlsDoor(backend, config.dockerTls))
   await listen(gateway.server, config)
 
   const stop = async () => {
-    await Promise.all([gateway.stop(), docker?.close()])
+    await Promise.all([gateway.stop(), docker?.close(), dockerTls?.close()])
     abort.abort()
     await reconciled
     await panel.close()

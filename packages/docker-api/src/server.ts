@@ -1,4 +1,5 @@
 import { type IncomingMessage, type Server, ServerResponse, createServer } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Backend } from '@gantry/core'
@@ -14,6 +15,8 @@ export interface DockerServerOptions {
   backend: Backend
   /** Who sent this request. Throws when nobody may. */
   identify(request: IncomingMessage): DockerCaller | Promise<DockerCaller>
+  /** PEM: our certificate and key, and who signs those of clients. Absent: no TLS. */
+  tls?: { cert: Buffer; key: Buffer; ca: Buffer }
   /** Other rows than the API's, for tests. */
   routes?: readonly Route[]
 }
@@ -28,9 +31,17 @@ const headers = {
 /** An HTTP server that speaks the Docker Engine API. Where it listens is the caller's business. */
 export function createDockerServer(options: DockerServerOptions): Server {
   const door = new DockerDoor(options)
-  const server = createServer({ maxHeaderSize: 128 * 1024, keepAliveTimeout: 60_000 }, (request, response) =>
-    door.request(request, response),
-  )
+  const limits = { maxHeaderSize: 128 * 1024, keepAliveTimeout: 60_000 }
+  const onRequest = door.request.bind(door)
+  // A client's half-close ends its input only, under TLS too.
+  const tls = options.tls && {
+    ...options.tls,
+    requestCert: true,
+    rejectUnauthorized: true,
+    minVersion: 'TLSv1.2' as const,
+    allowHalfOpen: true,
+  }
+  const server = tls ? createTlsServer({ ...limits, ...tls }, onRequest) : createServer(limits, onRequest)
   // Archives take as long as they take; a head that does not come is cut off all the same.
   server.requestTimeout = 0
   server.on('upgrade', (request, socket, head) => door.upgrade(request, socket, head, server))

@@ -25,6 +25,7 @@ import { toInspect } from '../translate/inspect-container.ts'
 import { toListItem } from '../translate/list-containers.ts'
 import { toProcessTable } from '../translate/process-table.ts'
 import { unixSeconds } from '../translate/times.ts'
+import { toMoment } from '../translate/until.ts'
 import { goArchitecture } from './system.ts'
 
 /** Names travel with Docker's slash before them. */
@@ -176,7 +177,8 @@ async function prune(call: Call, filters: Filters): Promise<{ removed: string[];
     const { removed, reclaimedBytes } = await call.run(pruneContainers, {})
     return { removed, reclaimed: reclaimedBytes }
   }
-  const until = pruneUntil(filters)
+  const [given] = filters.get('until')
+  const until = given === undefined ? Number.POSITIVE_INFINITY : unixSeconds(toMoment(given))
   const rows = await call.run(listContainerRows, { all: true, size: true })
   const meant = rows.filter(
     ({ state, labels, createdAt }) =>
@@ -190,22 +192,4 @@ async function prune(call: Call, filters: Filters): Promise<{ removed: string[];
     reclaimed += sizeRwBytes ?? 0
   }
   return { removed, reclaimed }
-}
-
-const unitSeconds: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 }
-
-/** `until`: a time, or how long ago (`24h`, `1h30m`), as seconds since 1970. */
-function pruneUntil(filters: Filters): number {
-  const [until] = filters.get('until')
-  if (until === undefined) return Number.POSITIVE_INFINITY
-  if (/^(\d+[smhd])+$/.test(until)) {
-    const ago = [...until.matchAll(/(\d+)([smhd])/g)].reduce(
-      (sum, [, count, unit]) => sum + Number(count) * (unitSeconds[unit ?? ''] ?? 0),
-      0,
-    )
-    return Date.now() / 1000 - ago
-  }
-  const time = /^\d+(\.\d+)?$/.test(until) ? Number(until) : Date.parse(until) / 1000
-  if (Number.isNaN(time)) throw new GantryError('invalid_input', `invalid filter 'until=[${until}]'`, { field: 'filters', value: until })
-  return time
 }
