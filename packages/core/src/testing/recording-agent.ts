@@ -175,7 +175,17 @@ export class RecordingAgent implements AgentClient {
     'container.stats': () => [],
     'volume.create': ({ projectId, spec }: { projectId: string; spec: { name: string } }) => {
       this.volumes.set(`${projectId}/${spec.name}`, { projectId, name: spec.name, anonymous: false })
-      return { name: spec.name, projectId, driver: 'local', mountpoint: '', labels: {}, createdAt: '', anonymous: false, usedBy: [] }
+      return {
+        name: spec.name,
+        projectId,
+        driver: 'local',
+        mountpoint: '',
+        options: {},
+        labels: {},
+        createdAt: '',
+        anonymous: false,
+        usedBy: [],
+      }
     },
     'volume.remove': ({ projectId, volume }: { projectId: string; volume: string }) => {
       this.volumes.delete(`${projectId}/${volume}`)

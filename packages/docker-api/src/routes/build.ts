@@ -90,8 +90,7 @@ export async function importFromBody(
   return undefined
 }
 
-const isSet = (value: unknown) =>
-  value !== null && value !== '' && value !== false && JSON.stringify(value) !== '{}' && JSON.stringify(value) !== '[]'
+const isSet = (value: unknown) => (typeof value === 'object' && value !== null ? Object.keys(value).length > 0 : Boolean(value))
 
 function referenceOf(repo: string | undefined, tag: string | undefined): string | undefined {
   if (repo === undefined) return undefined
