@@ -10,7 +10,7 @@ import {
   startStepSchema,
 } from './container.ts'
 import { engineEventSchema } from './event.ts'
-import { imageInspectSchema, imageSummarySchema, progressSchema, registryAuthSchema } from './image.ts'
+import { distributionSchema, imageInspectSchema, imageSummarySchema, progressSchema, registryAuthSchema } from './image.ts'
 import {
   containerNameSchema,
   containerRefSchema,
@@ -243,7 +243,22 @@ export const agentMethods = {
     z.object({ exitCode: z.number().int() }),
   ),
 
-  'image.list': call(z.strictObject({ projectId: projectIdSchema.optional(), ...filters }), z.array(imageSummarySchema)),
+  'image.list': call(
+    z.strictObject({
+      projectId: projectIdSchema.optional(),
+      ...filters,
+      /** Images without a tag, or with one. */
+      dangling: z.boolean().optional(),
+      /** Patterns as of a shell; only the tags that fit one are told of an image then. */
+      references: z.array(z.string().max(512)).max(64).optional(),
+      /** Created before, or after, these images. */
+      before: imageRefSchema.optional(),
+      since: imageRefSchema.optional(),
+    }),
+    z.array(imageSummarySchema),
+  ),
+  /** The project's images, and the bytes of all their layers, each counted once. */
+  'image.usage': call(z.strictObject(project), z.object({ images: z.array(imageSummarySchema), layerBytes: z.number() })),
   'image.inspect': call(z.strictObject({ ...project, image: imageRefSchema }), imageInspectSchema),
   'image.pull': stream(
     z.strictObject({
@@ -305,8 +320,25 @@ export const agentMethods = {
     z.object({ untagged: z.array(z.string()), deleted: z.array(z.string()) }),
   ),
   'image.prune': call(
-    z.strictObject({ ...project, all: z.boolean().default(false) }),
+    z.strictObject({
+      ...project,
+      ...filters,
+      all: z.boolean().default(false),
+      /** None of these may match. */
+      notLabels: z.array(z.string()).optional(),
+      /** RFC 3339: only what was created before. */
+      until: z.iso.datetime({ offset: true }).optional(),
+    }),
     z.object({ untagged: z.array(z.string()), deleted: z.array(z.string()), reclaimedBytes: z.number() }),
+  ),
+
+  /** Tags that a registry has of a repository. */
+  'registry.tags': call(z.strictObject({ reference: imageRefSchema, auth: registryAuthSchema.optional() }), z.array(z.string())),
+  'registry.inspect': call(z.strictObject({ reference: imageRefSchema, auth: registryAuthSchema.optional() }), distributionSchema),
+  /** Checks credentials. A token server may give a token to keep in place of the password. */
+  'registry.login': call(
+    z.strictObject({ auth: registryAuthSchema.extend({ serverAddress: z.string().max(256) }) }),
+    z.object({ identityToken: z.string() }),
   ),
 
   'network.create': call(z.strictObject({ ...project, spec: networkSpecSchema }), networkInspectSchema),

@@ -49,6 +49,13 @@ export const imageHistorySchema = z.object({
 })
 export const imageInspectSchema = imageSummarySchema.extend({
   config: imageConfigSchema,
+  /** The config as the image has it, with what the engine does not use. */
+  rawConfig: z.record(z.string(), z.unknown()),
+  author: z.string(),
+  comment: z.string(),
+  variant: z.string(),
+  /** Where the layers lie on the host, topmost first. */
+  storage: z.object({ driver: z.string(), folders: z.array(z.string()) }),
   manifestDigest: digestSchema,
   layers: z.array(digestSchema),
   history: z.array(imageHistorySchema),
@@ -79,6 +86,8 @@ export const progressSchema = z.object({
   /** For `done` and `loaded`: the reference or image id. */
   message: z.string().optional(),
   digest: z.string().optional(),
+  /** For `done` of a pull: the name stands for another image than before. */
+  changed: z.boolean().optional(),
 })
 export type Progress = z.infer<typeof progressSchema>
 
@@ -91,5 +100,16 @@ export const registryAuthSchema = z.object({
   password: z.string(),
   serverAddress: z.string().optional(),
   identityToken: z.string().optional(),
+  /** A bearer token for the registry itself. */
+  registryToken: z.string().optional(),
 })
 export type RegistryAuth = z.infer<typeof registryAuthSchema>
+
+/** What a registry says of a name, without the image itself. */
+export const distributionSchema = z.object({
+  mediaType: z.string(),
+  digest: digestSchema,
+  size: z.number().int(),
+  platforms: z.array(z.object({ os: z.string(), architecture: z.string(), variant: z.string().optional() })),
+})
+export type Distribution = z.infer<typeof distributionSchema>

@@ -1,4 +1,4 @@
-import { type ImageInspect, type ImageSummary, type OutputOf, SYSTEM_PROJECT, imageRefSchema } from '@gantry/contracts'
+import { type ImageInspect, type ImageSummary, type OutputOf, SYSTEM_PROJECT, agentMethods, imageRefSchema } from '@gantry/contracts'
 import { deleteHoldings, knownKeys, presentHoldings, reserveHoldings } from '@gantry/db'
 import { z } from 'zod'
 import { visibleProjects } from '../access.ts'
@@ -14,9 +14,10 @@ export const listImages = useCase({
   permission: 'image.view',
   effect: 'read',
   acrossProjects: true,
-  input: z.strictObject(someProjectFields),
-  async run({ backend, user }, { projectId }): Promise<ImageSummary[]> {
-    const images = await backend.agent.call('image.list', { projectId })
+  input: agentMethods['image.list'].input.extend(someProjectFields),
+  async run({ backend, user }, input): Promise<ImageSummary[]> {
+    const { projectId } = input
+    const images = await backend.agent.call('image.list', input)
     const visible = projectId === undefined ? (await visibleProjects(backend, user)).map(({ project }) => project.id) : [projectId]
     const shown = new Set([...visible, SYSTEM_PROJECT])
     return images.filter((image) => shown.has(image.projectId))
@@ -75,7 +76,7 @@ export const pruneImages = useCase({
   verb: 'image.prune',
   permission: 'image.change',
   effect: 'agent',
-  input: z.strictObject({ ...projectFields, all: z.boolean().default(false) }),
+  input: agentMethods['image.prune'].input.extend(projectFields),
   object: ({ projectId }) => `unused images of project ${projectId}`,
   async run({ backend, commit }, input): Promise<OutputOf<'image.prune'>> {
     const pruned = await backend.agent.call('image.prune', input)

@@ -1,4 +1,4 @@
-import { GantryError, type ImageTransfer, type InputOf, type Progress, imageRefSchema, registryAuthSchema } from '@gantry/contracts'
+import { GantryError, type ImageTransfer, type Progress, imageRefSchema, registryAuthSchema } from '@gantry/contracts'
 import { presentHoldings, reserveHoldings } from '@gantry/db'
 import { z } from 'zod'
 import type { Backend, Caller } from '../backend.ts'
@@ -10,51 +10,71 @@ import type { Transfer } from './image-transfers.ts'
 import { roomFor } from './room.ts'
 
 const transferFields = { ...projectFields, reference: imageRefSchema, auth: registryAuthSchema.optional() }
+const pullFields = { ...transferFields, platform: z.string().max(64).optional() }
 const runFields = { ...transferFields, transferId: z.string() }
 
-/**
- * The whole pull, from reservation to audit entry; it lasts as long as the pull and is started by `startPull`. Room for one
- * image is reserved before, and given back when the project had it already.
- */
-export const pullImage = useCase({
-  verb: 'image.pull',
-  permission: 'image.change',
-  effect: 'agent',
-  input: z.strictObject(runFields),
-  object: ({ reference }) => `image ${reference}`,
-  prepare: ({ backend }: AdmitScope, { projectId }) => measureDisk(backend, projectId),
-  async admit(tx, { operationId, user }, { projectId }, diskBytes): Promise<{ maxBytes: number } | undefined> {
-    const admission = await lockForAdmission(tx, projectId)
-    admit(admission, { images: 1 }, diskBytes)
-    await reserveHoldings(tx, { projectId, operationId, createdById: user.id, kind: 'image', keys: [operationId] })
-    return roomFor(admission.limits, diskBytes)
-  },
-  async run({ backend, commit, user }, { transferId, ...input }, limits): Promise<{ id: string }> {
-    const { projectId, reference } = input
-    const transfer = backend.transfers.find(projectId, transferId)
-    await follow(transfer, backend.agent.stream('image.pull', { ...input, limits }))
-    const { id } = await backend.agent.call('image.inspect', { projectId, image: reference })
-    await commit((tx) => presentHoldings(tx, { projectId, kind: 'image', keys: [id], createdById: user.id }))
-    return { id }
-  },
-})
-
-export const pushImage = useCase({
-  verb: 'image.push',
-  permission: 'image.change',
-  effect: 'agent',
-  input: z.strictObject(runFields),
-  object: ({ reference }) => `image ${reference}`,
-  async run({ backend }, { transferId, ...input }): Promise<{ reference: string }> {
-    const transfer = backend.transfers.find(input.projectId, transferId)
-    await follow(transfer, backend.agent.stream('image.push', input satisfies InputOf<'image.push'>))
-    return { reference: input.reference }
-  },
-})
-
-async function follow(transfer: Transfer, lines: AsyncIterable<Progress>): Promise<void> {
-  for await (const line of lines) transfer.progress(line)
+/** Where progress goes, and when nobody wants the image any more. */
+export interface Follower {
+  onProgress(line: Progress): void
+  signal?: AbortSignal
 }
+type PickFollower<S extends z.ZodType> = (backend: Backend, input: z.output<S>) => Follower
+
+/**
+ * The whole pull, from reservation to audit entry; it lasts as long as the pull. Room for one image is reserved before, and given back
+ * when the project had it already.
+ */
+const pullCase = <S extends z.ZodType<z.output<z.ZodObject<typeof pullFields>>>>(input: S, follower: PickFollower<S>) =>
+  useCase({
+    verb: 'image.pull',
+    permission: 'image.change',
+    effect: 'agent',
+    input,
+    object: ({ reference }) => `image ${reference}`,
+    prepare: ({ backend }: AdmitScope, { projectId }) => measureDisk(backend, projectId),
+    async admit(tx, { operationId, user }, { projectId }, diskBytes): Promise<{ maxBytes: number } | undefined> {
+      const admission = await lockForAdmission(tx, projectId)
+      admit(admission, { images: 1 }, diskBytes)
+      await reserveHoldings(tx, { projectId, operationId, createdById: user.id, kind: 'image', keys: [operationId] })
+      return roomFor(admission.limits, diskBytes)
+    },
+    async run({ backend, commit, user }, given, limits): Promise<{ id: string }> {
+      const { projectId, reference, auth, platform } = given
+      const { onProgress, signal } = follower(backend, given)
+      for await (const line of backend.agent.stream('image.pull', { projectId, reference, auth, platform, limits }, { signal }))
+        onProgress(line)
+      const { id } = await backend.agent.call('image.inspect', { projectId, image: reference })
+      await commit((tx) => presentHoldings(tx, { projectId, kind: 'image', keys: [id], createdById: user.id }))
+      return { id }
+    },
+  })
+
+const pushCase = <S extends z.ZodType<z.output<z.ZodObject<typeof transferFields>>>>(input: S, follower: PickFollower<S>) =>
+  useCase({
+    verb: 'image.push',
+    permission: 'image.change',
+    effect: 'agent',
+    input,
+    object: ({ reference }) => `image ${reference}`,
+    async run({ backend }, given): Promise<{ reference: string }> {
+      const { projectId, reference, auth } = given
+      const { onProgress, signal } = follower(backend, given)
+      for await (const line of backend.agent.stream('image.push', { projectId, reference, auth }, { signal })) onProgress(line)
+      return { reference }
+    },
+  })
+
+/** A pull that somebody waits for, and that ends when they leave. */
+export const pullFor = (follower: Follower) => pullCase(z.strictObject(pullFields), () => follower)
+export const pushFor = (follower: Follower) => pushCase(z.strictObject(transferFields), () => follower)
+
+const transferOf = (backend: Backend, { projectId, transferId }: { projectId: string; transferId: string }): Follower => {
+  const transfer = backend.transfers.find(projectId, transferId)
+  return { onProgress: (line) => transfer.progress(line) }
+}
+/** Started by `startPull`; belongs to nobody's connection. */
+export const pullImage = pullCase(z.strictObject({ ...pullFields, ...runFields }), transferOf)
+export const pushImage = pushCase(z.strictObject(runFields), transferOf)
 
 export const startPull = starter('pull')
 export const startPush = starter('push')

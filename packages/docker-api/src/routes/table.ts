@@ -4,8 +4,11 @@ import { buildRoutes } from './build.ts'
 import { containerPowerRoutes } from './container-power.ts'
 import { containerStreamRoutes } from './container-streams.ts'
 import { containerRoutes } from './containers.ts'
+import { diskUsageRoutes } from './disk-usage.ts'
 import { eventRoutes } from './events.ts'
 import { execRoutes } from './exec.ts'
+import { imageStreamRoutes } from './image-streams.ts'
+import { imageRoutes } from './images.ts'
 import { networkRoutes } from './networks.ts'
 import { swarmRoutes } from './swarm.ts'
 import { systemRoutes } from './system.ts'
@@ -19,8 +22,11 @@ export const routes: readonly Route[] = [
   ...containerPowerRoutes,
   ...containerRoutes,
   ...containerStreamRoutes,
+  ...diskUsageRoutes,
   ...eventRoutes,
   ...execRoutes,
+  ...imageStreamRoutes,
+  ...imageRoutes,
   ...networkRoutes,
   ...swarmRoutes,
   ...volumeRoutes,

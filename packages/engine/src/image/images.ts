@@ -9,10 +9,11 @@ import type { ImageContext } from './context.ts'
 import { resolveImage } from './find-image.ts'
 import { ioErrors, ioErrorsInStream } from './io-errors.ts'
 import { Leases } from './leases.ts'
-import { inspectImage, listImages, sum } from './list-images.ts'
+import { imageUsage, inspectImage, listImages, sum } from './list-images.ts'
 import { loadImages } from './load/load-images.ts'
 import { type ImageMaking, imageMaking } from './make-image.ts'
 import { ImageRecords, type LayerRecord } from './records.ts'
+import { registryInspect, registryLogin, registryTags } from './registry/ask.ts'
 import { createPuller } from './registry/pull.ts'
 import { pushImage } from './registry/push.ts'
 import { pruneImages, removeImage, tagImage } from './remove-image.ts'
@@ -36,7 +37,19 @@ export interface ImagesOptions {
 /** The methods of the agent's table that images answer. */
 export type ImageHandlers = Pick<
   AgentHandlers,
-  'image.list' | 'image.inspect' | 'image.pull' | 'image.push' | 'image.load' | 'image.save' | 'image.tag' | 'image.remove' | 'image.prune'
+  | 'image.list'
+  | 'image.usage'
+  | 'image.inspect'
+  | 'image.pull'
+  | 'image.push'
+  | 'image.load'
+  | 'image.save'
+  | 'image.tag'
+  | 'image.remove'
+  | 'image.prune'
+  | 'registry.tags'
+  | 'registry.inspect'
+  | 'registry.login'
 >
 
 export interface Images extends ImageStore {
@@ -105,6 +118,7 @@ function imageHandlers(context: ImageContext): ImageHandlers {
   const pull = createPuller(context)
   return {
     'image.list': (input) => ioErrors(() => listImages(context, input)),
+    'image.usage': (input) => ioErrors(() => imageUsage(context, input.projectId)),
     'image.inspect': (input) => ioErrors(() => inspectImage(context, input.projectId, input.image)),
     'image.pull': (input, signal) => ioErrorsInStream(pull({ ...input, signal })),
     'image.push': (input, signal) => ioErrorsInStream(pushImage(context, { ...input, signal })),
@@ -113,6 +127,9 @@ function imageHandlers(context: ImageContext): ImageHandlers {
     'image.tag': (input) => ioErrors(() => tagImage(context, input)),
     'image.remove': (input) => ioErrors(() => removeImage(context, input)),
     'image.prune': (input) => ioErrors(() => pruneImages(context, input)),
+    'registry.tags': (input, signal) => registryTags(context, { ...input, signal }),
+    'registry.inspect': (input, signal) => registryInspect(context, { ...input, signal }),
+    'registry.login': (input, signal) => registryLogin(context, { ...input, signal }),
   }
 }
 

@@ -1,4 +1,5 @@
-import { type ImageInspect, type ImageSummary, SYSTEM_PROJECT } from '@gantry/contracts'
+import { type ImageInspect, type ImageSummary, type ParsedInputOf, SYSTEM_PROJECT } from '@gantry/contracts'
+import { globPattern } from '../lib/glob.ts'
 import { matchesLabels } from '../lib/labels.ts'
 import type { ImageContext } from './context.ts'
 import { configFile, findImage } from './find-image.ts'
@@ -6,34 +7,74 @@ import { type ConfigFile, toImageConfig } from './manifest.ts'
 import type { ImageRecord } from './records.ts'
 import { familiarName } from './reference.ts'
 
+type ListRequest = ParsedInputOf<'image.list'>
+
 /** A project's images and the system project's, or everybody's; newest first. */
-export async function listImages(
-  context: ImageContext,
-  filter: { projectId?: string | undefined; labels?: readonly string[] | undefined },
-): Promise<ImageSummary[]> {
-  const owners = filter.projectId ? [...new Set([filter.projectId, SYSTEM_PROJECT])] : context.records.projects()
-  const users = layerUsers(context)
+export async function listImages(context: ImageContext, request: ListRequest): Promise<ImageSummary[]> {
+  const owners = request.projectId ? [...new Set([request.projectId, SYSTEM_PROJECT])] : context.records.projects()
+  const users = layerUsers(context, owners)
+  const fits = await listFilter(context, request)
   const summaries: ImageSummary[] = []
   for (const owner of owners) {
     for (const id of context.records.project(owner).images) {
       const image = context.records.image(id)
-      if (image) summaries.push(await summarise(context, { image, owner, viewer: filter.projectId, users }))
+      const summary = image && fits(await summarise(context, { image, owner, viewer: request.projectId, users }))
+      if (summary) summaries.push(summary)
     }
   }
-  const wanted = summaries.filter((summary) => matchesLabels(summary.labels, filter.labels))
-  return wanted.sort((a, b) => b.createdAt.localeCompare(a.createdAt))
+  return summaries.sort((a, b) => b.createdAt.localeCompare(a.createdAt))
+}
+
+/** As `listImages`; a layer counts once, however many of the images stand on it. */
+export async function imageUsage(context: ImageContext, projectId: string): Promise<{ images: ImageSummary[]; layerBytes: number }> {
+  const images = await listImages(context, { projectId })
+  const chain = new Set(images.flatMap(({ id }) => context.records.image(id)?.layers.map((layer) => layer.chainId) ?? []))
+  return { images, layerBytes: sum([...chain].map((chainId) => context.layers.get(chainId)?.fileBytes ?? 0)) }
+}
+
+type Filter = (summary: ImageSummary) => ImageSummary | undefined
+
+async function listFilter(context: ImageContext, request: ListRequest): Promise<Filter> {
+  const created = async (reference: string) => {
+    const { image } = findImage(context, request.projectId ?? SYSTEM_PROJECT, reference)
+    return (await configFile(context, image)).created ?? ''
+  }
+  const before = request.before === undefined ? undefined : await created(request.before)
+  const since = request.since === undefined ? undefined : await created(request.since)
+  const patterns = request.references?.map(globPattern)
+  return (summary) => {
+    if (!matchesLabels(summary.labels, request.labels)) return undefined
+    if (request.dangling !== undefined && request.dangling !== (summary.tags.length === 0)) return undefined
+    if (before !== undefined && summary.createdAt >= before) return undefined
+    if (since !== undefined && summary.createdAt <= since) return undefined
+    return patterns ? withMatchingNames(summary, patterns) : summary
+  }
+}
+
+/** Docker matches the whole of what people write, or the name without its tag. */
+function withMatchingNames(summary: ImageSummary, patterns: readonly RegExp[]): ImageSummary | undefined {
+  const fits = (name: string) => patterns.some((pattern) => pattern.test(name) || pattern.test(name.replace(/(:[^:/]+|@.*)$/, '')))
+  const tags = summary.tags.filter(fits)
+  const repoDigests = summary.repoDigests.filter(fits)
+  return tags.length + repoDigests.length > 0 ? { ...summary, tags, repoDigests } : undefined
 }
 
 export async function inspectImage(context: ImageContext, projectId: string, text: string): Promise<ImageInspect> {
   const { image, owner } = findImage(context, projectId, text)
   const file = await configFile(context, image)
-  const summary = await summarise(context, { image, owner, viewer: projectId, users: layerUsers(context) })
+  const summary = await summarise(context, { image, owner, viewer: projectId, users: layerUsers(context, [projectId, SYSTEM_PROJECT]) })
+  const steps = history(context, image, file)
   return {
     ...summary,
     config: toImageConfig(file),
+    rawConfig: file.config ?? {},
+    author: file.author ?? '',
+    comment: file.comment ?? steps[0]?.comment ?? '',
+    variant: file.variant ?? '',
+    storage: { driver: 'overlay2', folders: image.layers.map((layer) => context.layers.path(layer.chainId)).reverse() },
     manifestDigest: image.manifest,
     layers: image.layers.map((layer) => layer.diffId),
-    history: history(context, image, file),
+    history: steps,
   }
 }
 
@@ -76,11 +117,13 @@ async function summarise(context: ImageContext, { image, owner, viewer, users }:
   }
 }
 
-/** How many images stand on each layer. */
-function layerUsers(context: ImageContext): Map<string, number> {
+/** How many images of these projects stand on each layer. */
+function layerUsers(context: ImageContext, owners: readonly string[]): Map<string, number> {
   const users = new Map<string, number>()
-  for (const image of context.records.images()) {
-    for (const chainId of new Set(image.layers.map((layer) => layer.chainId))) users.set(chainId, (users.get(chainId) ?? 0) + 1)
+  const ids = new Set(owners.flatMap((owner) => context.records.project(owner).images))
+  for (const id of ids) {
+    const image = context.records.image(id)
+    for (const chainId of new Set(image?.layers.map((layer) => layer.chainId))) users.set(chainId, (users.get(chainId) ?? 0) + 1)
   }
   return users
 }

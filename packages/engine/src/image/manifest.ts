@@ -53,8 +53,10 @@ const configSchema = z.object({
   os: z.string().max(64).default(''),
   variant: z.string().max(64).optional(),
   created: nullish(z.string().max(64)),
+  author: nullish(z.string()),
+  comment: nullish(z.string()),
   config: nullish(
-    z.object({
+    z.looseObject({
       Entrypoint: strings,
       Cmd: strings,
       Env: strings,

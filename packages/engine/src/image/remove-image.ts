@@ -1,6 +1,7 @@
-import { GantryError, SYSTEM_PROJECT } from '@gantry/contracts'
+import { GantryError, type ParsedInputOf, SYSTEM_PROJECT } from '@gantry/contracts'
+import { matchesLabels } from '../lib/labels.ts'
 import type { ImageContext } from './context.ts'
-import { findImage, type FoundImage } from './find-image.ts'
+import { configFile, findImage, type FoundImage } from './find-image.ts'
 import { containersOf } from './list-images.ts'
 import type { ImageRecord, ProjectRecord } from './records.ts'
 import { familiarName, parseReference, repositoryName } from './reference.ts'
@@ -34,51 +35,51 @@ export async function tagImage(
 }
 
 /**
- * Takes away a name; with the last name goes the image. By id all names go, which needs `force` when there are several. Never removes an
- * image that a container of the project stands on; `force` then only takes the name.
+ * By docker's rules: a name takes itself away, with the last tag of a repository its digests, and the image goes with the last name. An id
+ * takes all names away, which needs `force` when there are several. What a container of the project stands on stays; `force` then
+ * only takes the names.
  */
 export async function removeImage(context: ImageContext, request: { projectId: string; image: string; force: boolean }): Promise<Removed> {
   const found = findImage(context, request.projectId, request.image)
   if (found.owner !== request.projectId) {
     throw new GantryError('forbidden', `image ${request.image} belongs to the ${SYSTEM_PROJECT} project and is shared by all`)
   }
-  const project = context.records.project(request.projectId)
-  const names = namesOf(project, found.image.id)
-  const doomed = doomedNames(found, names, request)
-  const last = names.tags.every((name) => doomed.includes(name))
+  const names = namesOf(context.records.project(request.projectId), found.image.id)
   const users = containersOf(context, found.image.id, request.projectId === SYSTEM_PROJECT ? undefined : request.projectId)
-  const keep = !last || (users.length > 0 && request.force && doomed.length > 0)
-  if (last && users.length > 0 && !keep) throw inUse(request.image, users)
+  const doomed = doomedNames(found, names, { ...request, users })
+  const left = names.tags.length + names.digests.length - doomed.length
+  const keep = left > 0 || users.length > 0
   await context.records.change(request.projectId, (changed) => {
-    for (const name of doomed) delete changed.tags[name]
-    if (keep) return
-    for (const name of names.digests) delete changed.digests[name]
-    changed.images = changed.images.filter((id) => id !== found.image.id)
+    for (const name of doomed) {
+      delete changed.tags[name]
+      delete changed.digests[name]
+    }
+    if (!keep) changed.images = changed.images.filter((id) => id !== found.image.id)
   })
-  for (const name of doomed) emit(context, { action: 'untag', projectId: request.projectId, image: found.image, name: familiarName(name) })
-  const untagged = [...doomed, ...(keep ? [] : names.digests)].map(familiarName)
+  const untagged = doomed.map(familiarName)
+  for (const name of untagged) emit(context, { action: 'untag', projectId: request.projectId, image: found.image, name })
   if (keep) return { untagged, deleted: [] }
   emit(context, { action: 'delete', projectId: request.projectId, image: found.image, name: found.image.id })
   const swept = await sweep(context)
   return { untagged, deleted: [found.image.id, ...swept.layers] }
 }
 
+type PruneRequest = ParsedInputOf<'image.prune'>
+
 /**
- * Removes images without a name, or with `all` every image, that no container of the project stands on. What other projects have too
+ * Removes images without a tag, or with `all` every image, that no container of the project stands on. What other projects have too
  * stays on the disk and does not count as reclaimed.
  */
-export async function pruneImages(
-  context: ImageContext,
-  request: { projectId: string; all: boolean },
-): Promise<Removed & { reclaimedBytes: number }> {
+export async function pruneImages(context: ImageContext, request: PruneRequest): Promise<Removed & { reclaimedBytes: number }> {
   const project = context.records.project(request.projectId)
+  const fits = await pruneFilter(context, project.images, request)
   const untagged: string[] = []
   const deleted: string[] = []
   await context.records.change(request.projectId, (changed) => {
     for (const id of project.images) {
       const names = namesOf(project, id)
       const viewer = request.projectId === SYSTEM_PROJECT ? undefined : request.projectId
-      if ((names.tags.length > 0 && !request.all) || containersOf(context, id, viewer).length > 0) continue
+      if (!fits.has(id) || (names.tags.length > 0 && !request.all) || containersOf(context, id, viewer).length > 0) continue
       for (const name of names.tags) delete changed.tags[name]
       for (const name of names.digests) delete changed.digests[name]
       changed.images = changed.images.filter((other) => other !== id)
@@ -88,6 +89,20 @@ export async function pruneImages(
   })
   const swept = await sweep(context)
   return { untagged, deleted, reclaimedBytes: swept.bytes }
+}
+
+/** Which of these images the filters mean. Asked for beforehand, as the change itself must not wait for the disk. */
+async function pruneFilter(context: ImageContext, ids: readonly string[], request: PruneRequest): Promise<Set<string>> {
+  const fits = new Set<string>()
+  const until = request.until === undefined ? Number.POSITIVE_INFINITY : Date.parse(request.until)
+  for (const id of ids) {
+    const image = context.records.image(id)
+    const file = image && (await configFile(context, image))
+    const labels = file?.config?.Labels ?? {}
+    const excluded = request.notLabels?.some((label) => matchesLabels(labels, [label])) ?? false
+    if (!excluded && matchesLabels(labels, request.labels) && Date.parse(file?.created ?? '1970-01-01') < until) fits.add(id)
+  }
+  return fits
 }
 
 interface Names {
@@ -100,30 +115,40 @@ function namesOf(project: ProjectRecord, id: string): Names {
   return { tags: of(project.tags), digests: of(project.digests) }
 }
 
-function doomedNames(found: FoundImage, names: Names, request: { image: string; force: boolean }): string[] {
-  if (found.reference?.tag && !found.reference.digest) return [`${repositoryName(found.reference)}:${found.reference.tag}`]
-  if (names.tags.length > 1 && !request.force) {
-    throw new GantryError(
-      'wrong_state',
-      `image ${request.image} has ${names.tags.length} names: ${names.tags.map(familiarName).join(', ')}`,
-      {
-        remedy: 'remove it by one of its names, or use force to remove them all',
-      },
-    )
+const repositoryOf = (name: string) => name.replace(/(@.*|:[^:/]*)$/, '')
+
+/** Throws when the names may not go; which is for force to decide where a container would be left with a nameless image. */
+function doomedNames(found: FoundImage, names: Names, request: { image: string; force: boolean; users: readonly string[] }): string[] {
+  const all = [...names.tags, ...names.digests]
+  const single = names.tags.length <= 1 && new Set(all.map(repositoryOf)).size <= 1
+  const { reference } = found
+  const short = found.image.id.slice(7, 19)
+  if (!reference) {
+    if (!single && !request.force) {
+      const shown = all.map(familiarName).join(', ')
+      throw conflict(`unable to delete ${short} (must be forced) - image is referenced in multiple repositories`, `its names are ${shown}`)
+    }
+    if (request.users.length > 0 && !request.force) throw inUse(`unable to delete ${short} (must be forced)`, request.users, short)
+    return all
   }
-  return names.tags
+  const repository = repositoryName(reference)
+  const name = reference.digest ? `${repository}@${reference.digest}` : `${repository}:${reference.tag}`
+  if (single && request.users.length > 0 && !request.force) {
+    throw inUse(`unable to remove repository reference "${request.image}" (must force)`, request.users, short)
+  }
+  const otherTags = names.tags.some((tag) => tag !== name && repositoryOf(tag) === repository)
+  const orphans = reference.digest || otherTags ? [] : names.digests.filter((digest) => repositoryOf(digest) === repository)
+  return [...new Set([name, ...orphans])]
 }
 
-function inUse(image: string, users: readonly string[]): GantryError {
+const conflict = (message: string, remedy: string) => new GantryError('wrong_state', `conflict: ${message}`, { remedy })
+
+function inUse(what: string, users: readonly string[], image: string): GantryError {
   const shown = users.slice(0, 3).map((id) => id.slice(0, 12))
   const more = users.length > 3 ? ` and ${users.length - 3} more` : ''
-  return new GantryError(
-    'wrong_state',
-    `image ${image} is in use by ${users.length === 1 ? 'container' : 'containers'} ${shown.join(', ')}${more}`,
-    {
-      remedy: 'remove the containers first',
-    },
-  )
+  const verb = users.length === 1 ? 'is' : 'are'
+  const message = `${what} - container ${shown.join(', ')}${more} ${verb} using its referenced image ${image}`
+  return conflict(message, 'remove the containers first')
 }
 
 function emit(context: ImageContext, event: { action: string; projectId: string; image: ImageRecord; name: string }): void {

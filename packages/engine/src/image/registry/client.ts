@@ -15,7 +15,8 @@ export interface RegistryOptions {
   /** `host[:port]`, or `docker.io`. */
   readonly registry: string
   readonly repository: string
-  readonly access: 'pull' | 'pull,push'
+  /** `login`: only to see whether the credentials are right. */
+  readonly access: 'pull' | 'pull,push' | 'login'
   readonly auth?: RegistryAuth | undefined
   /** Private registries the administrator allows; `http://host:port` allows plain HTTP as well. */
   readonly privateRegistries: readonly string[]
@@ -46,13 +47,17 @@ export class RegistryClient {
   readonly #base: URL
   readonly #loopback: boolean
   #authorization: Authorization | undefined
+  /** What a token server gave to be kept in place of the password. */
+  identityToken = ''
 
   constructor(options: RegistryOptions) {
     this.#options = options
     this.#host = options.registry === 'docker.io' ? 'registry-1.docker.io' : options.registry
     this.#loopback = isLoopbackName(new URL(`http://${this.#host}`).hostname)
     const plain = this.#loopback || options.privateRegistries.includes(`http://${this.#host}`)
-    this.#base = new URL(`${plain ? 'http' : 'https'}://${this.#host}/v2/${options.repository}/`)
+    this.#base = new URL(`${plain ? 'http' : 'https'}://${this.#host}/v2/${options.repository ? `${options.repository}/` : ''}`)
+    const token = options.auth?.registryToken
+    if (token) this.#authorization = { header: `Bearer ${token}`, until: Number.POSITIVE_INFINITY }
   }
 
   /** Sends the request, following redirects of GET and HEAD, and returns whatever status comes. The body must be read or destroyed. */
@@ -134,7 +139,7 @@ export class RegistryClient {
   async #authorize(challenge: ReturnType<typeof parseChallenge>): Promise<void> {
     const { auth, repository, access, registry } = this.#options
     const denied = () =>
-      new GantryError('forbidden', `access to ${repository} denied by registry ${registry}`, {
+      new GantryError('forbidden', `access to ${repository || 'everything'} denied by registry ${registry}`, {
         remedy: auth ? 'check user name and password' : 'check the name, or give a user name and password for this registry',
       })
     if (!challenge || (challenge.scheme === 'basic' && !auth)) throw denied()
@@ -143,7 +148,8 @@ export class RegistryClient {
       return
     }
     if (challenge.scheme !== 'bearer') throw denied()
-    const token = tokenRequest(challenge, { auth, scope: `repository:${repository}:${access}` })
+    const login = access === 'login'
+    const token = tokenRequest(challenge, { auth, scope: login ? '' : `repository:${repository}:${access}`, offline: login })
     const body = token.body
     const response = await this.#once(token.url, {
       method: token.method,
@@ -156,7 +162,8 @@ export class RegistryClient {
       throw denied()
     }
     if (response.statusCode !== 200) throw await this.failure(response, 'fetching a token')
-    const { token: value, until } = parseToken(await readLimited(response), Date.now())
+    const { token: value, until, refresh = '' } = parseToken(await readLimited(response), Date.now())
+    this.identityToken = refresh
     this.#authorization = { header: `Bearer ${value}`, until }
   }
 }

@@ -15,7 +15,7 @@ import {
   parsePlatform,
 } from '../manifest.ts'
 import { reporting } from '../progress-queue.ts'
-import { familiar, parseReference, type Reference } from '../reference.ts'
+import { familiar, parseReference, type Reference, repositoryName } from '../reference.ts'
 import { storeImage } from '../store-image.ts'
 import { sweep } from '../sweep.ts'
 import { RegistryClient } from './client.ts'
@@ -64,6 +64,8 @@ async function pull(context: ImageContext, { request, report, downloads }: Pull)
     report({ status: 'resolving', message: familiar(reference) })
     const found = await resolveManifest(client, reference, request)
     const manifest = parseManifest(found.bytes)
+    const before = context.records.project(request.projectId).tags[`${repositoryName(reference)}:${reference.tag}`]
+    for (const layer of manifest.layers) report({ id: layer.digest.slice(7, 19), status: 'waiting' })
     const limits = limitsFor(request.limits)
     checkSizes(manifest, limits.maxBytes)
     lease.add(digestOf(found.bytes), manifest.config.digest, ...manifest.layers.map((layer) => layer.digest))
@@ -89,7 +91,8 @@ async function pull(context: ImageContext, { request, report, downloads }: Pull)
       projectId: request.projectId,
       attributes: { name: familiar(reference) },
     })
-    report({ status: 'done', message: familiar(reference), digest: found.digest })
+    const changed = before !== manifest.config.digest
+    report({ status: 'done', message: familiar(reference), digest: found.digest, changed })
   } catch (error) {
     lease.release()
     // After a broken connection or a cancellation the layers that came stay, for the next attempt.
@@ -121,7 +124,7 @@ async function resolveManifest(
 
 const acceptedManifests = [mediaTypes.ociIndex, mediaTypes.dockerList, mediaTypes.ociManifest, mediaTypes.dockerManifest].join(', ')
 
-async function fetchManifest(
+export async function fetchManifest(
   client: RegistryClient,
   { name, what, signal }: { name: string; what: string; signal: AbortSignal },
 ): Promise<{ bytes: Buffer; mediaType: string }> {

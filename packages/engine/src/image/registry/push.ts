@@ -37,6 +37,7 @@ async function push(context: ImageContext, request: PushRequest, report: (line: 
       privateRegistries: context.privateRegistries,
       signal,
     })
+    for (const layer of manifest.layers) report({ id: layer.digest.slice(7, 19), status: 'waiting' })
     for (const blob of new Map([...manifest.layers, manifest.config].map((descriptor) => [descriptor.digest, descriptor])).values()) {
       const upload = { client, blob, report: blob === manifest.config ? () => undefined : report }
       await withRetry(() => pushBlob(context, upload), { signal })
