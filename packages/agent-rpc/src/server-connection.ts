@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Socket } from 'node:net'
+import { Socket, type SocketConstructorOpts } from 'node:net'
 import { type AgentHandlers, type AgentMethod, GantryError, agentMethods, invalidInput } from '@gantry/contracts'
 import { DuplexChannel } from './channel.ts'
 import { SendWindow } from './flow.ts'
@@ -82,10 +82,8 @@ export class ServerConnection {
 
   /** From now on the connection is raw and another's. The client sends nothing before it has read the one byte. */
   #redeem(ticket: Buffer): void {
-    const socket = this.#socket
-    socket.removeAllListeners('data')
-    socket.pause()
     this.#broken = true
+    const socket = afresh(this.#socket)
     if (!this.#tickets.redeem(ticket, socket)) socket.destroy()
     else socket.write('.')
   }
@@ -199,6 +197,18 @@ export class ServerConnection {
   #send(id: number, frame: Buffer): void {
     if (this.#requests.has(id) && this.#socket.writable) this.#socket.write(frame)
   }
+}
+
+/**
+ * The same connection as a socket that reads nothing by itself. A socket that has begun to read goes on until its buffer is full, also
+ * when it is paused, and what it has read the program that gets the descriptor would miss; so the handle is taken from it.
+ */
+function afresh(socket: Socket): Socket {
+  const holder = socket as unknown as { _handle: unknown }
+  const options = { handle: holder._handle, pauseOnCreate: true }
+  holder._handle = null
+  socket.destroy()
+  return new Socket(options as SocketConstructorOpts)
 }
 
 /** What the machine ran out of, whichever part of the agent met it; undefined for any other failure. */

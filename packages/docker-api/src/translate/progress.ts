@@ -21,6 +21,8 @@ export class PullWords {
   readonly #name: string
   readonly #head: JsonMessage
   #begun = false
+  /** Layers that are not here yet: of the others Docker says only that they exist. */
+  readonly #wanted = new Set<string>()
 
   constructor({ name, path, tag }: { name: string; path: string; tag: string }) {
     this.#name = name
@@ -36,9 +38,12 @@ export class PullWords {
 
   #words(line: Progress): JsonMessage[] {
     const { id, status } = line
-    if (status === 'waiting') return [plain('Pulling fs layer', id)]
+    if (status === 'waiting') {
+      this.#wanted.add(id ?? '')
+      return [plain('Pulling fs layer', id)]
+    }
     if (status === 'downloading') return [withBar('Downloading', line)]
-    if (status === 'downloaded') return id === undefined ? [] : [plain('Verifying Checksum', id), plain('Download complete', id)]
+    if (status === 'downloaded') return !this.#wanted.has(id ?? '') ? [] : [plain('Verifying Checksum', id), plain('Download complete', id)]
     if (status === 'extracting') return [withBar('Extracting', line)]
     if (status === 'complete') return [plain('Pull complete', id)]
     if (status === 'exists') return [plain('Already exists', id)]

@@ -301,7 +301,9 @@ describe('remove and prune', () => {
     await host.images.addUser(image.id, 'c'.repeat(64), 'default')
     await expect(remove('used:1')).rejects.toMatchObject({
       code: 'wrong_state',
-      message: `image used:1 is in use by container ${'c'.repeat(12)}`,
+      message: expect.stringMatching(
+        `^conflict: unable to remove repository reference "used:1" \\(must force\\) - container ${'c'.repeat(12)} is using its referenced image`,
+      ),
     })
     expect((await prune(true)).deleted).toEqual([])
     expect(await remove('used:1', { force: true })).toEqual({ untagged: ['used:1'], deleted: [] })
@@ -315,8 +317,33 @@ describe('remove and prune', () => {
   test('by id, several names need force', async () => {
     const image = imageOf([await layerWith('a')])
     await load(host, await dockerArchive(image, ['x:1', 'x:2']))
-    await expect(remove(image.id)).rejects.toMatchObject({ code: 'wrong_state', message: expect.stringMatching(/has 2 names: x:1, x:2/) })
+    await expect(remove(image.id)).rejects.toMatchObject({
+      code: 'wrong_state',
+      message: expect.stringMatching(/\(must be forced\) - image is referenced in multiple repositories$/),
+      detail: { remedy: 'its names are x:1, x:2' },
+    })
     expect((await remove(image.id, { force: true })).untagged.sort()).toEqual(['x:1', 'x:2'])
+  })
+
+  test('the list by name, age and missing name; pruning by label and age', async () => {
+    const old = imageOf([await layerWith('old')], { config: { Labels: { keep: 'yes' } } })
+    await load(host, await dockerArchive(old, ['team/old:1', 'other:2']))
+    const nameless = imageOf([await layerWith('nameless')])
+    await load(host, await ociArchive(nameless))
+    const some = async (filter: Parameters<typeof listed>[0]) => (await listed(filter)).map(({ id, tags }) => [id, ...tags])
+    const listed = (filter: { dangling?: boolean; references?: string[]; before?: string; since?: string; labels?: string[] }) =>
+      host.images.handlers['image.list']({ projectId: 'default', ...filter }, signal)
+    expect(await some({ references: ['*/old'] })).toEqual([[old.id, 'team/old:1']])
+    expect(await some({ references: ['other:[2-3]', 'team/*:1'] })).toEqual([[old.id, 'other:2', 'team/old:1']])
+    expect(await some({ dangling: true })).toEqual([[nameless.id]])
+    expect(await some({ dangling: false, labels: ['keep=yes'] })).toEqual([[old.id, 'other:2', 'team/old:1']])
+    expect((await some({ since: 'other:2' })).map(([id]) => id)).not.toContain(old.id)
+    expect((await some({ before: 'busybox' })).map(([id]) => id)).toContain(old.id)
+    const pruned = (more: object) => host.images.handlers['image.prune']({ projectId: 'default', all: true, ...more }, signal)
+    expect((await pruned({ until: '2026-01-01T00:00:00Z' })).deleted).toEqual([])
+    expect((await pruned({ labels: ['none'] })).deleted).toEqual([])
+    expect((await pruned({ notLabels: ['keep'] })).deleted).toEqual([nameless.id])
+    expect((await pruned({ until: '2026-02-01T00:00:00+01:00' })).deleted).toEqual([old.id])
   })
 
   test('another project’s copy stays', async () => {

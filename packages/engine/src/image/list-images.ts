@@ -71,7 +71,7 @@ export async function inspectImage(context: ImageContext, projectId: string, tex
     author: file.author ?? '',
     comment: file.comment ?? steps[0]?.comment ?? '',
     variant: file.variant ?? '',
-    storage: { driver: 'overlay2', folders: image.layers.map((layer) => context.layers.path(layer.chainId)).reverse() },
+    storage: { driver: context.layers.driver, folders: image.layers.map((layer) => context.layers.path(layer.chainId)).reverse() },
     manifestDigest: image.manifest,
     layers: image.layers.map((layer) => layer.diffId),
     history: steps,

@@ -128,7 +128,11 @@ function doomedNames(found: FoundImage, names: Names, request: { image: string; 
       const shown = all.map(familiarName).join(', ')
       throw conflict(`unable to delete ${short} (must be forced) - image is referenced in multiple repositories`, `its names are ${shown}`)
     }
-    if (request.users.length > 0 && !request.force) throw inUse(`unable to delete ${short} (must be forced)`, request.users, short)
+    // Docker would delete the image under a container that has stopped; here it stays until the container is gone.
+    if (request.users.length > 0 && (!request.force || all.length === 0)) {
+      const way = all.length === 0 ? 'cannot be forced' : 'must be forced'
+      throw inUse(`unable to delete ${short} (${way})`, request.users, short)
+    }
     return all
   }
   const repository = repositoryName(reference)

@@ -54,6 +54,8 @@ export interface PreparedLayer extends UnpackedLayer {
 export interface LayerStore {
   /** Flushes layers and blobs after the request that brought them is answered. */
   readonly writeBehind: WriteBehind
+  /** Name of the storage driver. */
+  readonly driver: string
   get(chainId: string): Layer | undefined
   list(): Layer[]
   /** Folder with the layer's own content; with `trees`, with that of all below it too. */
@@ -101,6 +103,7 @@ export async function createLayerStore(options: {
 
   return {
     writeBehind,
+    driver: options.folder ?? 'overlay2',
     get: (chainId) => layers.get(chainId),
     list: () => [...layers.values()],
     path: (chainId) => join(folder(chainId), 'diff'),

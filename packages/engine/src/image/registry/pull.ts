@@ -4,12 +4,14 @@ import { type ImageContext, limitsFor } from '../context.ts'
 import { sum } from '../list-images.ts'
 import {
   type Descriptor,
+  chainIds,
   digestOf,
   forPlatform,
   isIndex,
   maxDocumentBytes,
   type Manifest,
   mediaTypes,
+  parseConfig,
   parseIndex,
   parseManifest,
   parsePlatform,
@@ -65,13 +67,15 @@ async function pull(context: ImageContext, { request, report, downloads }: Pull)
     const found = await resolveManifest(client, reference, request)
     const manifest = parseManifest(found.bytes)
     const before = context.records.project(request.projectId).tags[`${repositoryName(reference)}:${reference.tag}`]
-    for (const layer of manifest.layers) report({ id: layer.digest.slice(7, 19), status: 'waiting' })
     const limits = limitsFor(request.limits)
     checkSizes(manifest, limits.maxBytes)
     lease.add(digestOf(found.bytes), manifest.config.digest, ...manifest.layers.map((layer) => layer.digest))
     const manifestDigest = await context.content.write(found.bytes)
     const fetch = (blob: Descriptor, tell: Report) => fetchBlob(context, { client, blob, downloads, signal, tell })
     await fetch(manifest.config, () => undefined)
+    const chain = chainIds(parseConfig(await context.content.read(manifest.config.digest)).rootfs.diff_ids)
+    for (const [index, layer] of manifest.layers.entries())
+      if (!context.layers.get(chain[index] ?? '')) report({ id: layer.digest.slice(7, 19), status: 'waiting' })
     const layers = startDownloads(manifest, (layer) => fetch(layer, report))
     await storeImage(context, {
       projectId: request.projectId,

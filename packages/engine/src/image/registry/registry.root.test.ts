@@ -149,6 +149,7 @@ describe('against a real registry', () => {
     const lines = await pull(name, { host: other })
     expect([...new Set(lines.map((line) => line.status))]).toEqual([
       'resolving',
+      'waiting',
       'downloading',
       'downloaded',
       'extracting',
@@ -167,7 +168,7 @@ describe('against a real registry', () => {
     const name = `${registry.address}/tools/twice:1`
     await tag('busybox', name)
     await push(name)
-    expect((await push(name)).map((line) => line.status)).toEqual(['exists', 'done'])
+    expect((await push(name)).map((line) => line.status)).toEqual(['waiting', 'exists', 'done'])
     expect((await pull(name)).map((line) => line.status)).not.toContain('downloading')
   })
 
