@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { DockerError } from '../errors.ts'
 import { flag, list, text } from '../query.ts'
 import { type Call, type Route, route } from '../route.ts'
+import { importFromBody } from './build.ts'
 import { joinName, splitName } from '../translate/image-name.ts'
 import { type JsonMessage, PullWords, loadWords, pushWords } from '../translate/progress.ts'
 import { readRegistryAuth } from '../translate/registry-auth.ts'
@@ -18,7 +19,8 @@ const creation = route({
   path: '/images/create',
   query: z.object({ fromImage: text, fromSrc: text, repo: text, tag: text, message: text, platform: text, changes: list }),
   async handle(call) {
-    const { fromImage, tag } = call.query
+    const { fromImage, fromSrc, tag, repo, message, platform, changes } = call.query
+    if (fromSrc !== undefined) return importFromBody(call, { fromSrc, changes, ...defined({ repo, tag, message, platform }) })
     if (fromImage === undefined) throw new DockerError(400, 'neither fromImage nor fromSrc was given')
     return jsonStream(
       call,
@@ -26,6 +28,9 @@ const creation = route({
     )
   },
 })
+
+const defined = (given: Record<string, string | undefined>): Record<string, string> =>
+  Object.fromEntries(Object.entries(given).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])))
 
 interface Pulling extends Pick<Call, 'run' | 'request' | 'signal'> {
   readonly query: { platform?: string | undefined }
