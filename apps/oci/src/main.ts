@@ -1,7 +1,7 @@
 import { GantryError } from '@gantry/contracts/gantry-error'
 import { parseArgs } from './args.ts'
 import { ExitStatus, type Globals } from './globals.ts'
-import { logError, setLog } from './log.ts'
+import { debug, logError, setLog } from './log.ts'
 
 type Verb = (args: readonly string[], globals: Globals) => void | Promise<void>
 
@@ -69,6 +69,7 @@ async function main(words: readonly string[]): Promise<void> {
   if (process.geteuid?.() !== 0 && !forEverybody.includes(name)) {
     throw new GantryError('forbidden', 'gantry-oci needs root: rootless containers are not supported')
   }
+  debug(`${name} ${args.join(' ')}`)
   await (await verb())(args, { root: options.value('root') ?? defaultRoot() })
 }
 

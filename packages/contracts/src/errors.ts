@@ -1,8 +1,6 @@
 import { z } from 'zod'
 import { GantryError } from './gantry-error.ts'
 
-export { GantryError }
-
 /** Every way a request can fail. Each front door renders all of them, so a new code does not compile until every door knows it. */
 export const errorCodes = [
   'not_found',
