@@ -1,5 +1,5 @@
 /* gantry-archive: see archive.h for what it does and how it is called. */
-#include "archive.h"
+#include "archive_tool.h"
 
 #include <err.h>
 #include <errno.h>

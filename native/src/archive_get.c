@@ -1,5 +1,5 @@
 /* Tars of what a view has: of single things for a copy, of the root for an export, of an overlayfs upper for a layer. */
-#include "archive.h"
+#include "archive_tool.h"
 
 #include <errno.h>
 #include <fcntl.h>

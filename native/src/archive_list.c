@@ -1,5 +1,5 @@
 /* What is there, told as events: one thing, or everything below a folder. */
-#include "archive.h"
+#include "archive_tool.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* Names inside a view, and what they lead to. */
-#include "archive.h"
+#include "archive_tool.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -8,7 +8,7 @@
  *   MODE   octal, for files and folders, or -
  *   IDS    how many ids the view has: no file may belong to an id that is nobody's
  */
-#include "archive.h"
+#include "archive_tool.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* Where gantry-archive works: a running container's own namespaces, its layers put together anew, or a plain folder. */
-#include "archive.h"
+#include "archive_tool.h"
 
 #include <err.h>
 #include <errno.h>

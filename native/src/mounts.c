@@ -92,7 +92,7 @@ static int stacked_layers(struct start *start, struct planned *planned)
 	if (mount("tmpfs", start->monitor->dir, "tmpfs", 0, "size=256k,mode=700") < 0 || chdir(start->monitor->dir) < 0 || mkdir("m", 0755) < 0)
 		return op_fail(&start->ctx, errno, "make a staging folder");
 	for (int i = 0; i < count; i++) {
-		char name[8];
+		char name[12];
 		snprintf(name, sizeof(name), "%d", i);
 		if (mkdir(name, 0700) < 0 || move_mount(layers[i], "", AT_FDCWD, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 			return op_fail(&start->ctx, errno, "stage a layer of the image");
