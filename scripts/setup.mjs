@@ -42,12 +42,11 @@ const packagesToTest = [
   'procps',
   'lxcfs',
   'git',
-  'docker.io',
   'podman',
+  'skopeo',
   'zstd',
   'btrfs-progs',
   'fuse-overlayfs',
-  'fio',
 ]
 
 const sources = ['apps', 'packages', 'prisma', 'scripts/bundle.mjs', 'tsconfig.base.json', 'turbo.json', 'package-lock.json']
