@@ -1,5 +1,5 @@
 import type { Engine } from './engine.ts'
-import { startGantry } from './instance.ts'
+import { startGantry, startGantryDoor } from './instance.ts'
 import { otherEngines } from './other-engines.ts'
 import type { Figures } from './statistics.ts'
 
@@ -28,7 +28,7 @@ export async function timeMs(action: () => Promise<unknown>): Promise<number> {
 export async function withEngines<T>(use: (engines: readonly Engine[]) => Promise<T>, dataParent = '/var/lib'): Promise<T> {
   const engines: Engine[] = []
   try {
-    for (const start of [startGantry, ...otherEngines()]) engines.push(await start(dataParent))
+    for (const start of [startGantry, startGantryDoor, ...otherEngines()]) engines.push(await start(dataParent))
     return await use(engines)
   } finally {
     for (const engine of engines.reverse()) await engine.close()

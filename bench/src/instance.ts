@@ -4,7 +4,8 @@ import { closeSync, existsSync, mkdtempSync, openSync, realpathSync, rmSync } fr
 import { join } from 'node:path'
 import { createAgentClient } from '@gantry/agent-rpc/client'
 import { type AgentClient, hostAdminPolicy } from '@gantry/contracts'
-import { cpuMeter, groupCpuMs, processesOf } from './cpu-time.ts'
+import { type CpuMeter, cpuMeter, groupCpuMs, processesOf } from './cpu-time.ts'
+import { answers, dockerCalls } from './docker-api.ts'
 import type { CreateOptions, Engine } from './engine.ts'
 
 export const repository = join(import.meta.dirname, '..', '..')
@@ -22,7 +23,7 @@ export async function startAgent({ dataParent, env }: { dataParent: string; env:
   })
   const client = createAgentClient(join(runDir, 'agent.sock'))
   return {
-    ...{ client, dataDir, pid: child.pid ?? 0 },
+    ...{ client, dataDir, runDir, pid: child.pid ?? 0 },
     ready: () => untilAnswers(client, child),
     async close() {
       client.close()
@@ -33,22 +34,52 @@ export async function startAgent({ dataParent, env }: { dataParent: string; env:
 }
 
 /** What is measured goes over the agent's socket. */
-export async function startGantry(dataParent: string): Promise<Engine> {
+export function startGantry(dataParent: string): Promise<Engine> {
+  return start(dataParent, async ({ client }) => ({ ...agentCalls(client), name: 'gantry', close: async () => undefined }))
+}
+
+/** The same through the gateway, as docker's clients ask: with permission, quota and audit. */
+export function startGantryDoor(dataParent: string): Promise<Engine> {
+  return start(dataParent, async ({ dataDir, runDir }, meter) => {
+    const socket = join(runDir, 'docker.sock')
+    const gateway = spawn(process.execPath, [join(repository, 'apps/gateway/dist/main.js')], {
+      env: {
+        ...process.env,
+        ...{ GANTRY_DATA: dataDir, GANTRY_RUN: runDir, GANTRY_LISTEN: '127.0.0.1:0', GANTRY_PANEL: 'off' },
+        ...{ GANTRY_LOG: 'warn', NODE_ENV: 'production' },
+      },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    meter.add(gateway.pid ?? 0)
+    while (!(await answers(socket))) {
+      if (gateway.exitCode !== null) throw new Error(`the gateway ended with ${gateway.exitCode}`)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    return { ...dockerCalls(socket, undefined), name: 'gantry docker.sock', close: () => ended(gateway) }
+  })
+}
+
+type Door = Omit<Engine, 'cpuMs' | 'processes'>
+
+async function start(
+  dataParent: string,
+  open: (own: Awaited<ReturnType<typeof startAgent>>, meter: CpuMeter) => Promise<Door>,
+): Promise<Engine> {
   const meterName = `gantry-bench-${process.pid}-${Date.now()}`
   const meter = cpuMeter(meterName)
   const own = await startAgent({ dataParent, env: {} })
   const { client: agent, dataDir } = own
   meter.add(own.pid)
   await own.ready()
+  const door = await open(own, meter)
   const group = `gantry-${createHash('sha256').update(dataDir).digest('hex').slice(0, 4)}`
-  const calls = agentCalls(agent)
   return {
-    ...calls,
-    name: 'gantry',
+    ...door,
     cpuMs: () => meter.readMs() + groupCpuMs(group),
     processes: () => processesOf((_pid, _commandLine, cgroups) => cgroups.includes(`/${meterName}/`) || cgroups.includes(`/${group}/`)),
     async close() {
-      for (const { id } of await agent.call('container.list', {})) await calls.remove(id)
+      for (const { id } of await agent.call('container.list', {})) await agentCalls(agent).remove(id)
+      await door.close()
       await own.close()
       await meter.remove()
     },
