@@ -56,14 +56,18 @@ export function runOnTerminal(
     let screen = ''
     let seen = 0
     const left = [...answers]
-    terminal.onData((text) => {
-      screen += text
+    const typeNext = () => {
       const next = left[0]
       if (!next?.at.test(screen.slice(seen))) return
       seen = screen.length
       left.shift()
       terminal.write(next.type)
+    }
+    terminal.onData((text) => {
+      screen += text
+      typeNext()
     })
+    typeNext()
     terminal.onExit(({ exitCode }) => resolve({ exitCode, screen }))
   })
 }

@@ -45,6 +45,15 @@ function commandError({ message }: GantryError, exitCode: number): { status: num
 /** Docker's sentences start with a capital where clients look for them; a remedy is worth reading where something is refused. */
 function dockerWords({ code, message, detail }: GantryError): string {
   if (code === 'not_found') return message.replace(/^no such /, 'No such ')
+  if (code === 'wrong_state') return stateWords(message)
   const refused = code === 'forbidden' || code === 'quota_exceeded' || code === 'unsupported'
   return refused && detail.remedy ? `${message}: ${detail.remedy}` : message
+}
+
+/** Scripts look for Docker's words about a container's state. */
+function stateWords(message: string): string {
+  const [, verb, name, status] = /^cannot (\w+) container (\S+): it is (\w+)$/.exec(message) ?? []
+  if (status === undefined) return message
+  if (status === 'paused') return `cannot ${verb} container: ${name}: container ${name} is paused, unpause the container first`
+  return ['created', 'exited', 'dead'].includes(status) ? `cannot ${verb} container: ${name}: container ${name} is not running` : message
 }

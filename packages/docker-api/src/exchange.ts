@@ -6,6 +6,7 @@ import type { z } from 'zod'
 import { renderError } from './errors.ts'
 import { readQuery } from './query.ts'
 import type { Call, Reply, Route } from './route.ts'
+import { drain } from './wire/drain.ts'
 import { HijackedStream } from './wire/hijack.ts'
 import { parseJsonBody, readBody, takeBody } from './wire/read-body.ts'
 import { ReplyStream } from './wire/reply-stream.ts'
@@ -80,17 +81,29 @@ export class Exchange implements Call {
       return
     }
     const { status, message } = renderError(error)
-    // What may be left of the body is not read.
-    if (!this.request.complete) this.#response.setHeader('connection', 'close')
-    this.#answer({ status, body: { message } })
+    if (this.request.complete || this.#upgraded) this.#answer({ status, body: { message } })
+    else void this.#answerEarly({ status, body: { message } })
+  }
+
+  /**
+   * The client still sends its body. Were the connection closed with some of that unread, the kernel would reset it, and the client
+   * could lose the answer: it is read away first, unless it is known to be long.
+   */
+  async #answerEarly(reply: Reply): Promise<void> {
+    this.#response.setHeader('connection', 'close')
+    const content = this.#writeHead(reply)
+    this.#response.write(content)
+    if (reply.status !== 413) await drain(this.request)
+    this.#response.end()
   }
 
   run<S extends z.ZodType, O>(useCase: UseCase<S, O>, input: unknown): Promise<O> {
     return useCase.execute(this.#backend, this.#caller.caller, this.#inProject(input))
   }
 
-  watch<S extends z.ZodType, T>(streamCase: StreamCase<S, T>, input: unknown): AsyncGenerator<T> {
-    return streamCase.execute(this.#backend, this.#caller.caller, this.#inProject(input), this.signal)
+  watch<S extends z.ZodType, T>(streamCase: StreamCase<S, T>, input: unknown, end?: AbortSignal): AsyncGenerator<T> {
+    const signal = end ? AbortSignal.any([this.signal, end]) : this.signal
+    return streamCase.execute(this.#backend, this.#caller.caller, this.#inProject(input), signal)
   }
 
   /** Use cases about the whole machine take no input. */
@@ -127,14 +140,19 @@ export class Exchange implements Call {
     return body
   }
 
-  #answer({ status, body, text, headers = {} }: Reply): void {
-    const response = this.#response
+  #answer(reply: Reply): void {
+    const content = this.#writeHead(reply)
+    this.#response.end(this.request.method === 'HEAD' ? undefined : content)
+  }
+
+  /** Returns the body that is to follow. */
+  #writeHead({ status, body, text, headers = {} }: Reply): string {
     const content = text ?? (body === undefined ? '' : `${JSON.stringify(body)}\n`)
     const type: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' }
     // 204 and 304 have neither body nor length.
     const length: Record<string, string> = status === 204 || status === 304 ? {} : { 'content-length': String(Buffer.byteLength(content)) }
-    response.writeHead(status, { ...type, ...length, ...headers })
-    response.end(this.request.method === 'HEAD' ? undefined : content)
+    this.#response.writeHead(status, { ...type, ...length, ...headers })
+    return content
   }
 }
 

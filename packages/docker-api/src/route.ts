@@ -32,8 +32,8 @@ export interface Call<P extends string = string, Q = unknown, B = unknown> {
   readonly request: IncomingMessage
   /** Runs a use case in the caller's project. */
   run<S extends z.ZodType, O>(useCase: UseCase<S, O>, input: WithoutProject<z.input<S>>): Promise<O>
-  /** Follows a stream of a use case in the caller's project until it or the client ends. */
-  watch<S extends z.ZodType, T>(streamCase: StreamCase<S, T>, input: WithoutProject<z.input<S>>): AsyncGenerator<T>
+  /** Follows a stream of a use case in the caller's project until it or the client ends, or `end` says so. */
+  watch<S extends z.ZodType, T>(streamCase: StreamCase<S, T>, input: WithoutProject<z.input<S>>, end?: AbortSignal): AsyncGenerator<T>
   /** Answers 200 at once, with bytes to follow. */
   stream(contentType: string, headers?: Record<string, string>): ReplyStream
   /** Takes the connection over: 101 where the client asked for an upgrade, else 200, then bytes both ways. */

@@ -32,11 +32,26 @@ import { goArchitecture } from './system.ts'
 export const reference = (id: string): string => id.replace(/^\//, '')
 
 /** The client takes 404 as word that the image is to be pulled: another container that is not there is an error of the request. */
-function rethrowForCreate(error: unknown): never {
+async function rethrowForCreate(call: Call, error: unknown): Promise<never> {
   if (error instanceof GantryError && error.code === 'not_found' && error.message.startsWith('no such container')) {
     throw new DockerError(400, error.message.replace(/^no/, 'No'))
   }
-  throw error
+  return rethrowTakenName(call, error)
+}
+
+/** Clients know a taken name by these words, and read its container's id from them. */
+async function rethrowTakenName(call: Call, error: unknown): Promise<never> {
+  if (!(error instanceof GantryError) || error.code !== 'already_exists' || error.detail.field !== 'spec.name') throw error
+  const name = error.detail.value ?? ''
+  // The owner may be gone by now, or not be whole yet.
+  const owner = await call.run(getContainer, { container: name }).then(
+    ({ id }) => ` by container "${id}"`,
+    () => '',
+  )
+  throw new DockerError(
+    409,
+    `Conflict. The container name "/${name}" is already in use${owner}. You have to remove (or rename) that container to be able to reuse that name.`,
+  )
 }
 
 const kinds = { modified: 0, added: 1, deleted: 2 }
@@ -51,7 +66,7 @@ export const containerRoutes: readonly Route[] = [
       const { name, platform } = call.query
       if (platform !== undefined) await checkPlatform(call, platform)
       const spec = toContainerSpec(checkName(name), call.body, { noNewPrivileges: !call.mayReachHost })
-      const { id, warnings } = await call.run(createContainer, { spec }).catch(rethrowForCreate)
+      const { id, warnings } = await call.run(createContainer, { spec }).catch((error) => rethrowForCreate(call, error))
       return json({ Id: id, Warnings: warnings }, 201)
     },
   }),
@@ -88,7 +103,7 @@ export const containerRoutes: readonly Route[] = [
     async handle(call) {
       const name = checkName(call.query.name)
       if (name === undefined) throw new GantryError('invalid_input', 'Neither old nor new names may be empty', { field: 'name' })
-      await call.run(renameContainer, { container: reference(call.params.id), name })
+      await call.run(renameContainer, { container: reference(call.params.id), name }).catch((error) => rethrowTakenName(call, error))
       return noContent
     },
   }),

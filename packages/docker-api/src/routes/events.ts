@@ -55,12 +55,14 @@ async function* events(call: Call, { since, until }: Bounds, filters: Filters): 
   const over = leftMs !== undefined && leftMs <= 0
   // A position that never was: the agent tells all it still knows.
   const position = since === undefined ? (over ? 'none:0' : undefined) : 'none:0'
-  const found = call.watch(watchEvents, { lastEventId: position, follow: !over })
-  const timer = leftMs !== undefined && !over ? setTimeout(() => void found.return(undefined), Math.min(leftMs, 2 ** 31 - 1)) : undefined
+  const end = new AbortController()
+  const timer = leftMs !== undefined && !over ? setTimeout(() => end.abort(), Math.min(leftMs, 2 ** 31 - 1)) : undefined
   try {
-    for await (const event of found) {
+    for await (const event of call.watch(watchEvents, { lastEventId: position, follow: !over }, end.signal)) {
       if (isWithin(event, since, until) && isShown(event, filters)) yield toEvent(event, call.version)
     }
+  } catch (error) {
+    if (!end.signal.aborted) throw error
   } finally {
     clearTimeout(timer)
   }

@@ -1,6 +1,6 @@
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { lookUp } from './overlay-diff.ts'
+import { type Change, lookUp } from './overlay-diff.ts'
 
 const files = ['etc/hosts', 'etc/hostname', 'etc/resolv.conf']
 const folders = ['proc', 'sys', 'dev']
@@ -19,6 +19,12 @@ export async function mountPoints(upperDir: string, lowerDirs: readonly string[]
   }
   if (await isOnlyForMountPoints(upperDir, lowerDirs, left)) left.push('etc')
   return left
+}
+
+/** The changes that are the container's own. */
+export async function withoutMountPoints(changes: Change[], upperDir: string, lowerDirs: readonly string[]): Promise<Change[]> {
+  const engine = new Set((await mountPoints(upperDir, lowerDirs)).map((path) => `/${path}`))
+  return changes.filter(({ path }) => !engine.has(path))
 }
 
 async function isBelow(lowerDirs: readonly string[], path: string): Promise<boolean> {

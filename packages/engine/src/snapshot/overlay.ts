@@ -6,6 +6,7 @@ import type { EngineConfig, RootfsSource, Snapshotter } from '../ports.ts'
 import { checkedId, existing, layerPath, readStack, stackFile } from './container-folder.ts'
 import { diskUsage } from './disk-usage.ts'
 import type { LayerStore } from './layers.ts'
+import { withoutMountPoints } from './mount-points.ts'
 import { diffUpper } from './overlay-diff.ts'
 
 /**
@@ -52,7 +53,8 @@ export function createOverlaySnapshotter(options: {
     usage: async (containerId) => diskUsage(join(existing(folder(containerId), containerId), 'upper')),
     async diff(containerId) {
       const own = existing(folder(containerId), containerId)
-      return diffUpper(join(own, 'upper'), lowerDirs(readStack(join(own, stackFile), containerId)))
+      const [upper, lowers] = [join(own, 'upper'), lowerDirs(readStack(join(own, stackFile), containerId))]
+      return withoutMountPoints(await diffUpper(upper, lowers), upper, lowers)
     },
     withLowerView: (layers, use) => use(lowerDirs(layers)),
     list: async () => readdirSync(containers),

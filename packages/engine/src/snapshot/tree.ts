@@ -5,6 +5,7 @@ import { replaceFileSync } from '../lib/atomic-file.ts'
 import type { EngineConfig, RootfsSource, Snapshotter } from '../ports.ts'
 import { checkedId, existing, layerPath, readStack, stackFile } from './container-folder.ts'
 import type { LayerStore, Trees } from './layers.ts'
+import { withoutMountPoints } from './mount-points.ts'
 import { diffTrees, usageOfTree } from './tree-diff.ts'
 
 /**
@@ -57,7 +58,8 @@ export function createTreeSnapshotter(options: {
     },
     async diff(containerId) {
       const own = existing(folder(containerId), containerId)
-      return diffTrees(join(own, 'tree'), topOf(own, containerId))
+      const [tree, below] = [join(own, 'tree'), topOf(own, containerId)]
+      return withoutMountPoints(await diffTrees(tree, below), tree, below === undefined ? [] : [below])
     },
     withLowerView: (stack, use) => use(top(stack)),
     list: async () => readdirSync(containers),
