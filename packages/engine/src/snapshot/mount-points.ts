@@ -1,6 +1,6 @@
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Change, lookUp } from './overlay-diff.ts'
+import { type Change, isMark, lookUp } from './overlay-diff.ts'
 
 const files = ['etc/hosts', 'etc/hostname', 'etc/resolv.conf']
 const folders = ['proc', 'sys', 'dev']
@@ -14,7 +14,7 @@ export async function mountPoints(upperDir: string, lowerDirs: readonly string[]
   for (const path of [...files, ...folders]) {
     const made = await lstat(join(upperDir, path)).catch(() => undefined)
     if (!made || (await isBelow(lowerDirs, path))) continue
-    const empty = made.isDirectory() ? (await readdir(join(upperDir, path))).length === 0 : made.isFile() && made.size === 0
+    const empty = made.isDirectory() ? (await readdir(join(upperDir, path))).every(isMark) : made.isFile() && made.size === 0
     if (empty) left.push(path)
   }
   if (await isOnlyForMountPoints(upperDir, lowerDirs, left)) left.push('etc')
@@ -43,7 +43,7 @@ async function isBelow(lowerDirs: readonly string[], path: string): Promise<bool
 async function isOnlyForMountPoints(upperDir: string, lowerDirs: readonly string[], left: readonly string[]): Promise<boolean> {
   const etc = await lstat(join(upperDir, 'etc')).catch(() => undefined)
   if (!etc?.isDirectory()) return false
-  const names = await readdir(join(upperDir, 'etc'))
+  const names = (await readdir(join(upperDir, 'etc'))).filter((name) => !isMark(name))
   if (names.some((name) => !left.includes(`etc/${name}`))) return false
   const [below] = (await lookUp(lowerDirs, 'etc'))?.folders ?? []
   if (below === undefined) return names.length > 0

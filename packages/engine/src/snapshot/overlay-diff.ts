@@ -85,5 +85,6 @@ async function lstatOrMissing(path: string): Promise<Stats | undefined> {
 const isWhiteout = (stat: Stats) => stat.isCharacterDevice() && stat.rdev === 0
 /** fuse-overlayfs marks opaque folders by files in them. */
 const opaqueMark = '.wh..wh..opq'
-const isMark = (name: string) => name === opaqueMark || name === '.wh..opq'
+/** Files that fuse-overlayfs keeps its marks in: nothing that the container made. */
+export const isMark = (name: string) => name === opaqueMark || name === '.wh..opq'
 const isOpaque = (folder: string) => extendedAttribute(folder, 'trusted.overlay.opaque') === 'y' || existsSync(join(folder, opaqueMark))
