@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { text } from 'node:stream/consumers'
 import { GenericContainer, Network, Wait } from 'testcontainers'
 
+// It holds no process alive while it waits for logs.
+const alive = setInterval(() => undefined, 1000)
 const network = await new Network().start()
 const web = await new GenericContainer('judge:1')
   .withCommand(['sh', '-c', 'echo starting; sleep 1; echo listening now; exec httpd -f -h /www'])
@@ -35,4 +37,5 @@ await healthy.restart({ timeout: 0 })
 await healthy.stop({ timeout: 0 })
 await web.stop({ timeout: 0 })
 await network.stop()
+clearInterval(alive)
 console.log('ok')

@@ -70,6 +70,8 @@ export class Exchange implements Call {
     this.params = params
     this.query = route.query && parse(route.query, readQuery(search))
     if (route.body) this.body = parse(route.body, parseJsonBody(this.request, await this.#readBody(), route.emptyBody))
+    // Some clients send their options once more as a body; what follows it is input.
+    else if (route.hijacks && this.request.headers['content-length'] !== undefined) await this.#readBody()
     const reply = await route.handle(this)
     if (reply) this.#answer(reply)
   }

@@ -71,13 +71,15 @@ export const watchLogs = streamCase({
     tail: z.number().int().min(0).max(100_000).optional(),
     since: z.string().max(64).optional(),
     until: z.string().max(64).optional(),
+    /** The first batch of one who follows is empty then, and says that the log is open: all of it comes, even if it is removed. */
+    tellOpen: z.boolean().default(false),
   }),
-  async *run({ backend, signal }, { lastEventId, ...input }): AsyncGenerator<LogLine[]> {
+  async *run({ backend, signal }, { lastEventId, tellOpen, ...input }): AsyncGenerator<LogLine[]> {
     const resumed = lastEventId ? { ...input, since: lastEventId, tail: undefined } : input
     for await (const { lines } of backend.agent.stream('container.logs', resumed, { signal })) {
       // `since` includes the line that was seen last.
       const fresh = lastEventId ? lines.filter(({ time }) => isLater(time, lastEventId)) : lines
-      if (fresh.length > 0) yield fresh
+      if (fresh.length > 0 || (tellOpen && lines.length === 0)) yield fresh
     }
   },
 })

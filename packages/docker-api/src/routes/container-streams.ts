@@ -94,19 +94,23 @@ async function logs(call: IdCall<z.output<typeof logsQuery>>): Promise<undefined
   const lines = call.watch(watchLogs, {
     container: id,
     follow,
+    tellOpen: true,
     stdout,
     stderr,
     since: readTime('since', call.query.since),
     until: readTime('until', call.query.until),
     tail: tail === undefined || tail === 'all' || !/^\d{1,9}$/.test(tail) ? undefined : Math.min(Number(tail), 100_000),
   })
-  // The first batch may be a refusal; what comes after it can only break off.
-  const first = follow ? undefined : await lines.next()
+  // The first batch may be a refusal; what comes after it can only break off. To one who follows it says that the log is open, so that
+  // a client which has the head may remove the container.
+  const first = await lines.next()
   const out = call.stream(streamType(call.version, spec.tty))
   const write = (batch: Parameters<typeof logText>[0][]) =>
     out.write(Buffer.concat(batch.map((line) => frame(spec.tty, line.stream, logText(line, { timestamps, details })))))
-  if (first && !first.done) await write(first.value)
-  if (!first?.done) for await (const batch of lines) await write(batch)
+  if (!first.done) {
+    await write(first.value)
+    for await (const batch of lines) await write(batch)
+  }
   out.end()
   return undefined
 }

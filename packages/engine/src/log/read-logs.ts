@@ -24,7 +24,8 @@ export interface LogOptions {
 /**
  * Lines of a json-file log and its rotated predecessors, oldest first, in batches of a block's worth. `text` is without the
  * line end; `partial` lines had none, the next line of the stream goes on where they end.
- * Following neither loses nor repeats lines when the log is rotated. An absent log is an empty one.
+ * Following neither loses nor repeats lines when the log is rotated. An absent log is an empty one. The first batch of one who follows
+ * is empty and says that the log is open: all of it will come, even when it is removed.
  * @param path the newest file (`…/log/container.log`; `.1`, `.2`, … are older)
  * @throws GantryError `invalid_input` for a `since` or `until` that is no time
  */
@@ -35,6 +36,7 @@ export async function* readLogs(path: string, options: LogOptions, signal: Abort
   const wake = options.follow ? watchLog(path, [signal, options.ended]) : undefined
   const files = await openAll(path)
   try {
+    if (wake) yield { lines: [] }
     const from = await startPosition(files, options, filter)
     let last: LogCursor | undefined
     for (const [index, file] of files.entries()) {
