@@ -25,6 +25,7 @@
 #define CHUNK (32 * 1024)
 #define INPUT_BYTES 4096
 #define IDLE_MS 2000
+#define LEAVE_US (2 * 1000 * 1000)
 
 struct watch {
 	struct monitor *monitor;
@@ -37,6 +38,7 @@ struct watch {
 	size_t input_start, input_end;
 	uint64_t hold_until_us;   /* output is left in the pipe until then; 0: not held */
 	uint64_t expect_until_us; /* the end waits so long for a viewer that was announced; 0: for none */
+	uint64_t leave_until_us;  /* the end waits so long for viewers with input to leave; 0: none was told of it yet */
 	bool exited;
 	bool event_pending;
 	bool busy; /* buffers were used since they were last given back */
@@ -284,6 +286,8 @@ static void send_to_viewers(struct watch *watch)
 		bool done = !viewer->attached || viewer->offset == watch->ring.head;
 		if (keep && watch->exited && done && (viewer->attached || viewer->asked_status) && !viewer->told_exit)
 			viewer->told_exit = viewer_frame(viewer, 'X', watch->record, watch->record_length - 1);
+		if (viewer->told_exit && !watch->leave_until_us)
+			watch->leave_until_us = now_us() + LEAVE_US;
 		if (!keep)
 			drop_viewer(watch, viewer);
 	}
@@ -389,7 +393,10 @@ static void handle_exit(struct watch *watch)
 	close_fd(&monitor->pidfd);
 }
 
-/* Something is left to do after the end while a viewer has not seen everything, or one is still expected. */
+/*
+ * Something is left to do after the end while a viewer has not seen everything, or one is still expected. One that sends input may be
+ * doing so right now: closing before it has left would fail its write, and with that what it has not read yet.
+ */
 static bool finished(struct watch *watch)
 {
 	if (!watch->exited || watch->event_pending)
@@ -399,6 +406,8 @@ static bool finished(struct watch *watch)
 	for (int i = 0; i < MAX_VIEWERS; i++) {
 		const struct viewer *viewer = &watch->viewers[i];
 		if (viewer->fd >= 0 && !viewer->told_exit && (viewer->attached || viewer->asked_status || viewer->header_used > 0))
+			return false;
+		if (viewer->fd >= 0 && viewer->input && now_us() < watch->leave_until_us)
 			return false;
 	}
 	return true;
@@ -426,7 +435,9 @@ static short happened(const struct polled *polled, int index)
 
 static int poll_timeout(const struct watch *watch)
 {
-	uint64_t deadline = watch->exited ? watch->expect_until_us : watch->hold_until_us;
+	uint64_t deadline = watch->hold_until_us;
+	if (watch->exited)
+		deadline = watch->expect_until_us ? watch->expect_until_us : watch->leave_until_us;
 	if (deadline) {
 		uint64_t now = now_us();
 		return now >= deadline ? 0 : (int)((deadline - now) / 1000) + 1;
