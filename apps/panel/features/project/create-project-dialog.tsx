@@ -45,10 +45,8 @@ export function CreateProjectDialog({ onClose }: { onClose: () => void }) {
           create.mutate(
             { id, name, limits: read.limits },
             {
-              onSuccess: (made) => {
-                onClose()
-                router.push(`/projects/${made.id}`)
-              },
+              // Closing would write this page's address, and might do so after the next one is there.
+              onSuccess: (made) => router.push(`/projects/${made.id}`),
             },
           )
       }}
