@@ -100,6 +100,17 @@ describe('a monitor', () => {
     expect(await container.ended).toMatchObject({ exitCode: 0 })
   })
 
+  it('waits for a viewer that still sends input, whose failing write would take the unread output with it', async () => {
+    const container = await lab.start({ command: ['sh', '-c', 'read x; echo "out $x"'], openStdin: true })
+    const channel = await lab.kernel.attach(container.monitorDir, withInput)
+    await channel.write(Buffer.from('hello\n'))
+    // The process has ended and its monitor has said so before any of it is read here.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+    channel.closeStdin()
+    expect(await collect(channel.output)).toBe('out hello\n')
+    expect(await container.ended).toMatchObject({ exitCode: 0 })
+  })
+
   it('passes large input and output unchanged, at the speed of the slower side', async () => {
     const container = await lab.start({ command: ['cat'], openStdin: true, log: { driver: 'none' } })
     const channel = await lab.kernel.attach(container.monitorDir, withInput)
