@@ -109,7 +109,10 @@ const containers: Step[] = [
   step(['exec', 'web', 'cat', '/tmp/note'], { out: 'from the host\n' }),
   inFolder(({ folder }) => ['cp', 'web:/www/index.html', join(folder, 'copied')]),
   inFolder(({ folder }) => ['cp', join(folder, 'copied'), 'web:/tmp/nosuch/'], { exit: 1 }),
-  step(['cp', 'web:/nosuch', '-'], { exit: 1, err: /Could not find the file \/nosuch in container web/ }),
+  step(['cp', 'web:/nosuch', '-'], {
+    exit: 1,
+    err: /Could not find the file \/nosuch in container web|No such container:path: web:\/nosuch/,
+  }),
   step(['diff', 'web'], { out: 'A /tmp/detached\nA /tmp/note\nC /tmp', mask: sorted }),
   step(['pause', 'web'], { out: 'web\n' }),
   inspect('web', '{{.State.Status}}', 'paused'),
