@@ -100,7 +100,7 @@ static void attach(int monitor, const char *from)
 {
 	char payload[128];
 	struct winsize size = terminal_size();
-	int n = snprintf(payload, sizeof(payload), "%.32s%cio%c%u%c%u", from, 0, 0, size.ws_col, 0, size.ws_row);
+	int n = snprintf(payload, sizeof(payload), "%.32s%cioh%c%u%c%u", from, 0, 0, size.ws_col, 0, size.ws_row);
 	send_frame(monitor, 'A', payload, (size_t)n + 1);
 }
 

@@ -39,6 +39,7 @@ struct watch {
 	uint64_t hold_until_us;   /* output is left in the pipe until then; 0: not held */
 	uint64_t expect_until_us; /* the end waits so long for a viewer that was announced; 0: for none */
 	uint64_t leave_until_us;  /* the end waits so long for viewers with input to leave; 0: none was told of it yet */
+	unsigned int expected;    /* announced viewers that have neither come nor been called off */
 	bool exited;
 	bool event_pending;
 	bool busy; /* buffers were used since they were last given back */
@@ -159,6 +160,20 @@ static void resize(struct watch *watch, unsigned int columns, unsigned int rows)
 		ioctl(watch->monitor->in, TIOCSWINSZ, &size);
 }
 
+static void expect_nobody(struct watch *watch)
+{
+	watch->hold_until_us = watch->expect_until_us = 0;
+	watch->expected = 0;
+	if (watch->ring.framed && !anybody_attached(watch))
+		ring_close_memory(&watch->ring);
+}
+
+static void expect_one_less(struct watch *watch)
+{
+	if (watch->expected > 0 && --watch->expected == 0)
+		expect_nobody(watch);
+}
+
 static bool attach_viewer(struct watch *watch, struct viewer *viewer)
 {
 	const char *fields[4];
@@ -178,7 +193,8 @@ static bool attach_viewer(struct watch *watch, struct viewer *viewer)
 	viewer->input = strchr(fields[1], 'i') != NULL;
 	/* Frames can be joined only at their beginnings; the first viewer of held output sees all of it. */
 	viewer->offset = watch->hold_until_us ? ring->tail : ring->head;
-	watch->hold_until_us = watch->expect_until_us = 0;
+	if (strchr(fields[1], 'h'))
+		expect_one_less(watch);
 	uint64_t first = ring->framed ? ring->output_bytes - (ring->head - viewer->offset) : ring->head;
 	if (ring->framed && viewer->offset == ring->tail && ring->tail == 0)
 		first = 0;
@@ -214,6 +230,7 @@ static bool handle_frame(struct watch *watch, struct viewer *viewer)
 	case 'A': return attach_viewer(watch, viewer);
 	case 'Q': return send_status(watch, viewer);
 	case 'C': close_stdin(watch); return true;
+	case 'N': expect_one_less(watch); return true;
 	case 'R':
 		if (viewer->small_used == 4)
 			resize(watch, small[0] | (unsigned int)small[1] << 8, small[2] | (unsigned int)small[3] << 8);
@@ -482,15 +499,17 @@ static void turn(struct watch *watch)
 	int out_at = add(&polled, wants_output ? monitor->out : -1, POLLIN);
 	int err_at = add(&polled, wants_output ? monitor->err : -1, POLLIN);
 	int in_at = add(&polled, input_waits ? monitor->in : -1, POLLOUT);
-	int wire_at = add(&polled, watch->event_pending ? WIRE_FD : -1, POLLOUT);
+	/* Without an agent, which ends its side of the wire, no announced viewer comes any more. */
+	bool expects = watch->expect_until_us != 0;
+	int wire_at = add(&polled, watch->event_pending || expects ? WIRE_FD : -1, watch->event_pending ? POLLOUT : 0);
 	for (int i = 0; i < MAX_VIEWERS; i++) {
 		const struct viewer *viewer = &watch->viewers[i];
 		bool owes = viewer->attached && viewer->offset != watch->ring.head;
 		viewer_at[i] = add(&polled, viewer->fd, (short)((input_waits ? 0 : POLLIN) | (owes ? POLLOUT : 0)));
 	}
 	int ready = poll(polled.fds, (nfds_t)polled.used, poll_timeout(watch));
-	if (ready == 0 && watch->expect_until_us && now_us() >= watch->expect_until_us)
-		watch->hold_until_us = watch->expect_until_us = 0;
+	if (ready == 0 && expects && now_us() >= watch->expect_until_us)
+		expect_nobody(watch);
 	else if (ready == 0)
 		go_idle(watch);
 	if (ready <= 0)
@@ -511,7 +530,9 @@ static void turn(struct watch *watch)
 		read_output(watch, &monitor->err, LOG_STDERR);
 	if (happened(&polled, exit_at))
 		handle_exit(watch);
-	if (happened(&polled, wire_at))
+	if (happened(&polled, wire_at) & POLLHUP)
+		expect_nobody(watch);
+	if (happened(&polled, wire_at) && watch->event_pending)
 		tell_agent(watch);
 	send_to_viewers(watch);
 }
@@ -533,6 +554,7 @@ static void watch_init(struct watch *watch, struct monitor *monitor)
 		_exit(1);
 	for (int i = 0; i < MAX_VIEWERS; i++)
 		watch->viewers[i].fd = -1;
+	watch->expected = monitor->hold_viewers;
 	if (monitor->hold_ms)
 		watch->expect_until_us = now_us() + (uint64_t)monitor->hold_ms * 1000;
 	/* A terminal's output is kept in its ring anyway. */

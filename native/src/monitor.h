@@ -15,6 +15,7 @@ struct monitor {
 	unsigned short rows;
 	enum { STDIN_NONE, STDIN_OPEN, STDIN_ONCE } stdin_mode;
 	unsigned int hold_ms;
+	unsigned int hold_viewers;
 	struct log_options log_options;
 	char ring_path[512];
 	long long ring_bytes;

@@ -50,13 +50,18 @@ static int stdin_prepare(struct start *start, struct planned *planned)
 	return 0;
 }
 
-/* hold MILLISECONDS: leave output in the pipe until a viewer is there, at most this long */
+/*
+ * hold MILLISECONDS VIEWERS: leave output in the pipe until so many announced viewers have come or been called off, or the agent has
+ * gone; at most this long
+ */
 static int hold_prepare(struct start *start, struct planned *planned)
 {
-	long long ms;
-	if (!op_number(&start->ctx, "hold", planned->args[0], 0, 600000, &ms))
+	long long ms, viewers;
+	if (!op_number(&start->ctx, "hold", planned->args[0], 0, 600000, &ms) ||
+	    !op_number(&start->ctx, "hold", planned->args[1], 1, 1000000, &viewers))
 		return -1;
 	start->monitor->hold_ms = (unsigned int)ms;
+	start->monitor->hold_viewers = (unsigned int)viewers;
 	return 0;
 }
 
@@ -179,7 +184,7 @@ const struct start_op monitor_ops[] = {
 	{.name = "tty", .min_args = 2, .prepare = tty_prepare},
 	{.name = "ring", .min_args = 2, .prepare = ring_prepare},
 	{.name = "stdin", .min_args = 1, .prepare = stdin_prepare},
-	{.name = "hold", .min_args = 1, .prepare = hold_prepare},
+	{.name = "hold", .min_args = 2, .prepare = hold_prepare},
 	{.name = "log", .min_args = 3, .prepare = log_prepare},
 	{.name = "log.compress", .min_args = 0, .prepare = log_compress_prepare},
 	{.name = "log.attrs", .min_args = 1, .prepare = log_attrs_prepare},

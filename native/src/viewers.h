@@ -2,8 +2,10 @@
  * Who looks at a process, over the monitor's socket (SOCK_STREAM, mode 0600). Frames both ways: u8 type, u24 length (little
  * endian), payload of at most 16 KiB.
  *
- *   to the monitor     'A' FROM NUL FLAGS NUL COLUMNS NUL ROWS NUL   attach: FROM is a byte offset or `end`; FLAGS of i o e
+ *   to the monitor     'A' FROM NUL FLAGS NUL COLUMNS NUL ROWS NUL   attach: FROM is a byte offset or `end`; FLAGS of i o e, and
+ *                                                                    h: one of the viewers that `hold` announced
  *                      'I' bytes for stdin      'C' close stdin      'R' u16 columns, u16 rows
+ *                      'N' one of the announced viewers does not come
  *                      'Q' status, and from then on told of the end
  *   from the monitor   'B' u64 offset of the first byte that follows (answer to 'A')
  *                      'O' stdout bytes         'E' stderr bytes

@@ -32,11 +32,13 @@ export class HijackedStream {
   /** Everything that was written goes out, then the connection closes. */
   end(): void {
     const socket = this.#socket
-    socket.end()
-    // Closing with bytes unread would throw away what the client has not read yet; but one that never closes must not stay.
-    const timer = setTimeout(() => socket.destroy(), lingerMs)
-    timer.unref()
-    socket.once('close', () => clearTimeout(timer))
+    // Closing with bytes unread would throw away what the client has not read yet; but one that never closes must not stay. A slow
+    // client has all the time it takes to read what it was sent.
+    socket.end(() => {
+      const timer = setTimeout(() => socket.destroy(), lingerMs)
+      timer.unref()
+      socket.once('close', () => clearTimeout(timer))
+    })
   }
 }
 

@@ -33,10 +33,12 @@ export async function attachContainer(
   container.openingViewers++
   let opened: { attached: AttachChannel | undefined; exit: Promise<ExitStatus> }
   try {
-    const { exit } = container.started ? { exit: container.wait('next-exit', signal) } : await nextRun(container, signal)
+    const { exit, announced } = container.started
+      ? { exit: container.wait('next-exit', signal), announced: false }
+      : await nextRun(parts, container, signal)
     // Whoever leaves early does not look at the exit.
     exit.catch(() => {})
-    opened = { exit, attached: await open(parts, container, { ...request, stdin, from }) }
+    opened = { exit, attached: await open(parts, container, { ...request, stdin, from, announced }) }
   } finally {
     container.openingViewers--
   }
@@ -51,21 +53,23 @@ export async function attachContainer(
   return exit
 }
 
-/** Resolves at the next start, with the exit of that very run. */
-function nextRun(container: Container, signal: AbortSignal): Promise<{ exit: Promise<ExitStatus> }> {
+/** Resolves at the next start, with the exit of that very run and whether its output is held for us. */
+function nextRun(parts: Parts, container: Container, signal: AbortSignal): Promise<{ exit: Promise<ExitStatus>; announced: boolean }> {
   return new Promise((resolve, reject) => {
-    container.waitingViewers++
+    const waiting = { announced: false }
+    container.waitingViewers.add(waiting)
     const forget = container.onNextStart((error) => {
       settle()
       if (error) reject(error)
-      else resolve({ exit: container.wait('next-exit', signal) })
+      else resolve({ exit: container.wait('next-exit', signal), announced: waiting.announced })
     })
     const onAbort = () => {
       settle()
+      if (waiting.announced) callOff(parts, container)
       reject(signal.reason)
     }
     const settle = () => {
-      container.waitingViewers--
+      container.waitingViewers.delete(waiting)
       forget()
       signal.removeEventListener('abort', onAbort)
     }
@@ -74,11 +78,18 @@ function nextRun(container: Container, signal: AbortSignal): Promise<{ exit: Pro
   })
 }
 
+/** The client has left while the start it waited for was under way: the monitor hears of it as soon as there is one. */
+function callOff(parts: Parts, container: Container): void {
+  container.onNextStart((error) => {
+    if (!error) parts.background.run('calling a viewer off', () => parts.kernel.callOff(monitorDir(parts.config, container.id)))
+  })
+}
+
 /** Undefined when the process has ended before anybody could look, which means that it said nothing. */
 async function open(
   parts: Parts,
   container: Container,
-  options: AttachRequest & { from: number | 'end' },
+  options: AttachRequest & { from: number | 'end'; announced: boolean },
 ): Promise<AttachChannel | undefined> {
   try {
     return await parts.kernel.attach(monitorDir(parts.config, container.id), options)

@@ -44,8 +44,8 @@ export class Container {
   cleanup: Promise<void> | undefined
   /** Writing `state.json` is under way. */
   saving: Promise<void> | undefined
-  /** Clients that wait for the start, and for its first byte. */
-  waitingViewers = 0
+  /** Clients that wait for the start, and for its first byte; `announced`: the start has counted them. */
+  readonly waitingViewers = new Set<{ announced: boolean }>()
   /** Clients that are about to connect to the monitor: its folder is not removed under them. */
   openingViewers = 0
   /** Open viewers, by which the terminal is resized. */
@@ -114,6 +114,12 @@ export class Container {
   onNextStart(listener: (error?: GantryError) => void): () => void {
     this.#startWaiters.add(listener)
     return () => this.#startWaiters.delete(listener)
+  }
+
+  /** How many viewers the start under way is to hold the first output for. */
+  announceViewers(): number {
+    for (const waiting of this.waitingViewers) waiting.announced = true
+    return this.waitingViewers.size
   }
 
   notifyStart(error?: GantryError): void {

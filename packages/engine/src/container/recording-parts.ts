@@ -136,6 +136,7 @@ export class Recorder {
       attach: async () => {
         throw new Error('nothing to attach to')
       },
+      callOff: async () => {},
       close: async () => {},
     }
   }

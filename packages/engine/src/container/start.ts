@@ -16,9 +16,6 @@ import { findReceiver } from './log-receiver.ts'
 import { type Parts, emit, monitorDir } from './parts.ts'
 import { removeLocked } from './remove.ts'
 
-/** How long the first output waits for a client that attached before the start. */
-const holdForViewerMs = 2000
-
 /**
  * Starts a container that does not run. Resolves when its process has been exec'ed.
  * Throws `wrong_state`, or what stood in the way with the step and errno in its detail; then nothing of the start is left.
@@ -149,7 +146,7 @@ function decideStart(parts: Parts, container: Container, decided: Decided): Star
     logPath: `${folder}/log/container.log`,
     logged: { name: record.name, image: record.image, receiver },
     exitFile: `${folder}/exit.json`,
-    holdForViewerMs: container.waitingViewers > 0 ? holdForViewerMs : 0,
+    announcedViewers: container.announceViewers(),
     joinPid,
     covers: parts.covers(),
     hostCapabilities: parts.hostCapabilities,

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { GantryError } from '@gantry/contracts'
+import { attachContainer } from './attach.ts'
 import { killContainer } from './kill.ts'
 import { pauseContainer, unpauseContainer } from './pause.ts'
 import { pruneContainers } from './prune.ts'
@@ -47,6 +48,29 @@ describe('create', () => {
 })
 
 describe('start and end', () => {
+  test('holds the output for every viewer that waits for the start, and calls off those that leave meanwhile', async () => {
+    const container = await recorder.create({ name: 'web' })
+    const channel = { incoming: (async function* () {})(), write: async () => {}, end: () => {} }
+    const request = { stdin: false, stdout: true, stderr: true, logs: false }
+    const leaving = new AbortController()
+    const attach = vi.spyOn(recorder.parts.kernel, 'attach').mockRejectedValue(new GantryError('not_found', 'ended'))
+    const callOff = vi.spyOn(recorder.parts.kernel, 'callOff')
+    const stays = attachContainer(recorder.parts, container, request, channel, never)
+    const leaves = expect(attachContainer(recorder.parts, container, request, channel, leaving.signal)).rejects.toThrow('left')
+    const { start } = recorder.parts.kernel
+    vi.spyOn(recorder.parts.kernel, 'start').mockImplementationOnce(async (plan) => {
+      expect(plan.monitor).toContainEqual(['hold', '600000', '2'])
+      leaving.abort(new GantryError('cancelled', 'left'))
+      return start(plan)
+    })
+    await startContainer(recorder.parts, container)
+    await leaves
+    expect(callOff).toHaveBeenCalledTimes(1)
+    expect(attach.mock.calls.map(([, options]) => [options.from, options.announced])).toEqual([[0, true]])
+    recorder.exit(container, 3)
+    expect(await stays).toMatchObject({ exitCode: 3 })
+  })
+
   test('a whole life with its events in docker order', async () => {
     const container = await recorder.create({ name: 'web', labels: { a: '1' } })
     await startContainer(recorder.parts, container)

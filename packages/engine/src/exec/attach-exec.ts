@@ -83,7 +83,7 @@ export async function resizeExec(parts: Parts, exec: Exec, columns: number, rows
 
 /** A viewer by pipe. Undefined when the process has ended and nothing of its output is left to see. */
 export async function openViewer(parts: Parts, exec: Exec, options: { stdin: boolean; from: number }): Promise<AttachChannel | undefined> {
-  const open = () => parts.kernel.attach(monitorDir(parts.config, exec.id), { stdout: true, stderr: true, ...options })
+  const open = () => parts.kernel.attach(monitorDir(parts.config, exec.id), { stdout: true, stderr: true, announced: true, ...options })
   const attached = await look(exec, parts, open)
   if (attached) exec.viewers.add(attached)
   return attached

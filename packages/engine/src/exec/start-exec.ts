@@ -12,8 +12,6 @@ import { Exec } from './exec.ts'
 
 /** Beside the monitor's socket: what recovery needs to know of an exec that goes on. */
 export const execNote = 'exec.json'
-/** How long output waits for the viewer of the caller that asked for the exec. */
-const holdForViewerMs = 5000
 
 /** Notes that a command is to run in the container. Throws `wrong_state` when the container does not run, `forbidden` by policy. */
 export function createExec(parts: Parts, container: Container, spec: ExecSpec, policy: Policy = developerPolicy): Exec {
@@ -61,7 +59,7 @@ export async function startExec(parts: Parts, exec: Exec, options: { viewer: boo
         cgroupEnterOps: parts.cgroups.enterOps(container.group),
         seccompFile,
         monitorDir: dir,
-        holdForViewerMs: options.viewer ? holdForViewerMs : 0,
+        announcedViewers: options.viewer ? 1 : 0,
         hostCapabilities: parts.hostCapabilities,
       }),
     )

@@ -80,6 +80,17 @@ export function watchExit(monitorDir: string, onExit: (exit: ProcessExit, output
   return () => socket.destroy()
 }
 
+/** One of the viewers that the monitor holds its output for does not come. */
+export async function callOffViewer(monitorDir: string): Promise<void> {
+  try {
+    const socket = await connectMonitor(monitorDir)
+    socket.on('error', () => socket.destroy())
+    socket.end(encodeFrame('N', Buffer.alloc(0)))
+  } catch (error) {
+    if (!(error instanceof GantryError && error.code === 'not_found')) throw error
+  }
+}
+
 /** Opens a viewer on a monitor's output and input. Rejects with `not_found` when the process has ended and all its output was seen. */
 export async function openAttach(monitorDir: string, options: AttachOptions): Promise<AttachChannel> {
   const socket = await connectMonitor(monitorDir)
@@ -117,7 +128,7 @@ class Channel implements AttachChannel {
     socket.on('data', (chunk: Buffer) => reader.push(chunk))
     socket.on('error', () => socket.destroy())
     socket.on('close', () => this.end(null))
-    const flags = `${options.stdin ? 'i' : ''}${options.stdout ? 'o' : ''}${options.stderr ? 'e' : ''}`
+    const flags = `${options.stdin ? 'i' : ''}${options.stdout ? 'o' : ''}${options.stderr ? 'e' : ''}${options.announced ? 'h' : ''}`
     const fields = [String(options.from), flags, String(options.columns ?? 0), String(options.rows ?? 0)]
     socket.write(encodeFrame('A', Buffer.from(fields.map((field) => `${field}\0`).join(''))))
   }

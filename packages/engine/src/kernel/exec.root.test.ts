@@ -22,7 +22,7 @@ describe('an exec', () => {
   it('that says nothing still waits for its viewer to tell the end', async () => {
     const exec = await lab.exec(container, { command: ['true'] })
     await exec.ended
-    const channel = await lab.kernel.attach(exec.monitorDir, { stdin: false, stdout: true, stderr: true, from: 0 })
+    const channel = await lab.kernel.attach(exec.monitorDir, { stdin: false, stdout: true, stderr: true, from: 0, announced: true })
     expect(await collect(channel.output)).toBe('')
     expect(await channel.exit).toMatchObject({ exitCode: 0 })
   })
@@ -30,7 +30,7 @@ describe('an exec', () => {
   it('with a terminal waits for its viewer, too', async () => {
     const exec = await lab.exec(container, { command: sh('echo over'), tty: true })
     await exec.ended
-    const channel = await lab.kernel.attach(exec.monitorDir, { stdin: false, stdout: true, stderr: true, from: 0 })
+    const channel = await lab.kernel.attach(exec.monitorDir, { stdin: false, stdout: true, stderr: true, from: 0, announced: true })
     expect(await collect(channel.output)).toBe('over\r\n')
     expect(await channel.exit).toMatchObject({ exitCode: 0 })
   })
@@ -64,13 +64,13 @@ describe('an exec', () => {
 
   it('has a terminal of the container’s devpts', async () => {
     const exec = await lab.exec(container, { command: sh('tty; stty size'), tty: true, columns: 77, rows: 22 })
-    const channel = await lab.kernel.attach(exec.monitorDir, { stdin: false, stdout: true, stderr: true, from: 0 })
+    const channel = await lab.kernel.attach(exec.monitorDir, { stdin: false, stdout: true, stderr: true, from: 0, announced: true })
     expect(await collect(channel.output)).toBe('/dev/pts/0\r\n22 77\r\n')
   })
 
   it('reads input to its end', async () => {
     const exec = await lab.exec(container, { command: ['wc', '-c'], openStdin: true })
-    const channel = await lab.kernel.attach(exec.monitorDir, { stdin: true, stdout: true, stderr: true, from: 0 })
+    const channel = await lab.kernel.attach(exec.monitorDir, { stdin: true, stdout: true, stderr: true, from: 0, announced: true })
     await channel.write(Buffer.alloc(200_000, 'x'))
     channel.closeStdin()
     expect(await collect(channel.output)).toBe('200000\n')

@@ -27,6 +27,9 @@ export interface Kernel {
   /** Opens the monitor's attach socket: bytes both ways. */
   attach(monitorDir: string, options: AttachOptions): Promise<AttachChannel>
 
+  /** Tells a monitor that one of the viewers its output is held for does not come. One that is gone needs not be told. */
+  callOff(monitorDir: string): Promise<void>
+
   close(): Promise<void>
 }
 
@@ -76,6 +79,8 @@ export interface AttachOptions {
   readonly stderr: boolean
   /** Replay from this byte of the output; 'end' for only what comes from now on. */
   readonly from: number | 'end'
+  /** One of the viewers that the start announced: output is held until all of those have come. */
+  readonly announced?: boolean
   readonly columns?: number
   readonly rows?: number
 }

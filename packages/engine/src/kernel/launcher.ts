@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import type { Duplex } from 'node:stream'
 import { type ErrorCode, GantryError, type Op } from '@gantry/contracts'
-import { openAttach, watchMonitor } from './attach.ts'
+import { callOffViewer, openAttach, watchMonitor } from './attach.ts'
 import type { AttachChannel, AttachOptions, Kernel, ProcessExit, Started, StartPlan } from './kernel.ts'
 import { encodeRequest, LineReader } from './wire.ts'
 
@@ -105,6 +105,10 @@ class Launcher implements Kernel {
 
   attach(monitorDir: string, options: AttachOptions): Promise<AttachChannel> {
     return openAttach(monitorDir, options)
+  }
+
+  callOff(monitorDir: string): Promise<void> {
+    return callOffViewer(monitorDir)
   }
 
   async close(): Promise<void> {

@@ -11,6 +11,7 @@ afterAll(() => lab.dispose())
 
 const both = { stdin: false, stdout: true, stderr: true, from: 'end' } as const
 const withInput = { ...both, stdin: true }
+const announced = { ...both, announced: true }
 
 /** Proportional set size of a process in bytes. */
 function pss(pid: number): number {
@@ -137,9 +138,12 @@ describe('a monitor', () => {
   })
 
   it('holds the first output for a viewer that is coming', async () => {
-    const container = await lab.start({ command: ['sh', '-c', 'echo early; echo late >&2'] }, { holdForViewerMs: 60_000 })
+    const container = await lab.start({ command: ['sh', '-c', 'echo early; echo late >&2'] }, { announcedViewers: 1 })
     await container.ended
-    const channel = await lab.kernel.attach(container.monitorDir, both)
+    // Only there for the size of a terminal: it is not the one that was announced.
+    const other = await lab.kernel.attach(container.monitorDir, { ...both, stdout: false, stderr: false })
+    other.detach()
+    const channel = await lab.kernel.attach(container.monitorDir, announced)
     const seen: string[] = []
     for await (const piece of channel.output) seen.push(`${piece.stream}: ${Buffer.from(piece.bytes).toString()}`)
     expect(seen).toEqual(['stdout: early\n', 'stderr: late\n'])
@@ -147,12 +151,37 @@ describe('a monitor', () => {
     expect(channel.startOffset).toBe(0)
   })
 
+  it('holds it until all that were announced have come or been called off', async () => {
+    const container = await lab.start({ command: ['echo', 'seen by all'] }, { announcedViewers: 3 })
+    await container.ended
+    const first = await lab.kernel.attach(container.monitorDir, announced)
+    expect(await collect(first.output)).toBe('seen by all\n')
+    await lab.kernel.callOff(container.monitorDir)
+    const last = await lab.kernel.attach(container.monitorDir, announced)
+    expect(await collect(last.output)).toBe('seen by all\n')
+    await expect.poll(() => existsSync(`${container.monitorDir}/sock`)).toBe(false)
+    await lab.kernel.callOff(container.monitorDir)
+  })
+
+  it('holds it no longer for a viewer that was called off, or of an agent that has gone', async () => {
+    // More than a pipe takes: it ends only when somebody reads.
+    const command = ['sh', '-c', 'head -c 300000 /dev/zero; exit 5']
+    const left = await lab.start({ command, log: { driver: 'none' } }, { announcedViewers: 1 })
+    await lab.kernel.callOff(left.monitorDir)
+    expect(await left.ended).toMatchObject({ exitCode: 5 })
+
+    const orphan = await lab.start({ command, log: { driver: 'none' } }, { announcedViewers: 1 })
+    await lab.kernel.close()
+    const kernel = lab.newKernel()
+    await expect.poll(async () => (await kernel.adopt(orphan.monitorDir))?.exit).toMatchObject({ exitCode: 5 })
+  })
+
   it('does not let a viewer that left hold the process up', async () => {
     const container = await lab.start(
       { command: ['sh', '-c', 'head -c 3000000 /dev/zero; exit 5'], log: { driver: 'none' } },
-      { holdForViewerMs: 60_000 },
+      { announcedViewers: 1 },
     )
-    const channel = await lab.kernel.attach(container.monitorDir, both)
+    const channel = await lab.kernel.attach(container.monitorDir, announced)
     channel.detach()
     expect(await container.ended).toMatchObject({ exitCode: 5 })
   })

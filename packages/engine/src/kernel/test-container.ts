@@ -151,7 +151,7 @@ export class Laboratory {
       cgroupEnterOps: [],
       seccompFile: await this.seccomp.fileFor(parsed),
       monitorDir,
-      holdForViewerMs: 60_000,
+      announcedViewers: 1,
       hostCapabilities: rootCapabilities(),
       ...change,
     })

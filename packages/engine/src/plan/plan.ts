@@ -37,11 +37,8 @@ export interface StartInput {
   readonly exitFile: string
   /** Output kept for viewers of a tty. Absent: monitorDir/scrollback. */
   readonly scrollbackPath?: string
-  /**
-   * Hold the first output until a viewer is attached (for a client that attached before the start), at most this long.
-   * Absent or 0: never.
-   */
-  readonly holdForViewerMs?: number
+  /** Hold the first output until so many viewers, of clients that attached before the start, are there. Absent or 0: never. */
+  readonly announcedViewers?: number
   readonly columns?: number
   readonly rows?: number
   /** Init processes whose namespaces are joined: `pidMode`/`ipcMode` = `container:X`. */
@@ -63,10 +60,16 @@ export interface ExecInput {
   readonly seccompFile: string | null
   readonly monitorDir: string
   readonly scrollbackPath?: string
-  /** Attached execs hold their output until the caller's viewer is there. Absent: no viewer will come, output is dropped. */
-  readonly holdForViewerMs?: number
+  /** Attached execs hold their output until the caller's viewer is there. Absent or 0: none will come, output is dropped. */
+  readonly announcedViewers?: number
   readonly hostCapabilities: readonly string[]
 }
+
+/**
+ * The monitor is told of every announced viewer that it comes or not, and notices the end of the agent. This is for an agent that can
+ * do neither, and far above what a busy machine takes.
+ */
+const holdMs = 600_000
 
 /** Bytes of terminal output kept for viewers that come back. */
 const scrollbackBytes = 4 * 1024 * 1024
@@ -87,7 +90,7 @@ export function planStart(input: StartInput): StartPlan {
       columns: input.columns,
       rows: input.rows,
       scrollbackPath: input.scrollbackPath ?? `${input.monitorDir}/scrollback`,
-      holdForViewerMs: input.holdForViewerMs ?? 0,
+      announcedViewers: input.announcedViewers ?? 0,
       log: startLogOps(input),
       exitFile: input.exitFile,
     }),
@@ -115,7 +118,7 @@ export function planExec(input: ExecInput): StartPlan {
       columns: spec.columns,
       rows: spec.rows,
       scrollbackPath: input.scrollbackPath ?? `${input.monitorDir}/scrollback`,
-      holdForViewerMs: input.holdForViewerMs ?? 0,
+      announcedViewers: input.announcedViewers ?? 0,
       log: [],
       exitFile: null,
       // A persistent session's stdin stays open when a viewer leaves.
@@ -138,7 +141,7 @@ interface MonitorChoices {
   columns: number | undefined
   rows: number | undefined
   scrollbackPath: string
-  holdForViewerMs: number
+  announcedViewers: number
   log: readonly Op[]
   exitFile: string | null
 }
@@ -150,7 +153,7 @@ function monitorOps(choice: MonitorChoices): Op[] {
     ops.push(['ring', choice.scrollbackPath, String(scrollbackBytes)])
   }
   ops.push(['stdin', choice.stdin])
-  if (choice.holdForViewerMs > 0) ops.push(['hold', String(choice.holdForViewerMs)])
+  if (choice.announcedViewers > 0) ops.push(['hold', String(holdMs), String(choice.announcedViewers)])
   ops.push(...choice.log)
   if (choice.exitFile) ops.push(['exit.file', choice.exitFile])
   return ops
