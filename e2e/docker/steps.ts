@@ -96,12 +96,14 @@ const containers: Step[] = [
   step(['exec', 'web', 'sh', '-c', 'exit 9'], { exit: 9 }),
   step(['exec', 'web', 'nosuch'], { exit: 127, differs: { row: 'exec of a missing command', exit: 126 } }),
   step(['exec', 'nosuch', 'true'], { exit: 1, err: /No such container: nosuch/ }),
-  step(['exec', '-d', 'web', 'touch', '/tmp/detached']),
   step(['top', 'web', '-eo', 'pid,comm'], {
     out: 'PID COMMAND\nN httpd\n',
     mask: (output) => output.replace(/\d+/g, 'N').replace(/ +/g, ' '),
   }),
   step(['stats', '--no-stream', '--format', '{{.Name}} {{.PIDs}}', 'web'], { out: 'web 1\n' }),
+  step(['exec', '-d', 'web', 'touch', '/tmp/detached']),
+  // Nobody waited for it: it counts among the processes until it has ended.
+  step(['exec', 'web', 'sh', '-c', 'until [ -e /tmp/detached ]; do sleep 0.1; done']),
   inFolder(({ folder }) => {
     writeFileSync(join(folder, 'note'), 'from the host\n')
     return ['cp', join(folder, 'note'), 'web:/tmp/note']
