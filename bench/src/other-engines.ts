@@ -12,7 +12,8 @@ const services: Record<string, (folder: string, socket: string) => string[]> = {
     ...['--pidfile', join(folder, 'pid'), '--exec-opt', 'native.cgroupdriver=cgroupfs', '--bip', '172.29.0.1/24'],
   ],
   podman: (folder, socket) => [
-    ...['podman', '--root', join(folder, 'data'), '--runroot', join(folder, 'run'), '--tmpdir', join(folder, 'tmp')],
+    // It refuses a run folder whose path is longer than 50 characters.
+    ...['podman', '--root', join(folder, 'data'), '--runroot', join(socket, '../run'), '--tmpdir', join(socket, '../tmp')],
     ...['--cgroup-manager', 'cgroupfs', '--events-backend', 'file', 'system', 'service', '-t', '0', `unix://${socket}`],
   ],
 }
