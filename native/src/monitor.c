@@ -293,6 +293,11 @@ static bool read_viewer(struct watch *watch, struct viewer *viewer)
 	return handle_frame(watch, viewer);
 }
 
+static bool owes_exit(const struct watch *watch, const struct viewer *viewer)
+{
+	return watch->exited && !viewer->told_exit && (viewer->attached || viewer->asked_status);
+}
+
 static void send_to_viewers(struct watch *watch)
 {
 	for (int i = 0; i < MAX_VIEWERS; i++) {
@@ -301,7 +306,7 @@ static void send_to_viewers(struct watch *watch)
 			continue;
 		bool keep = !viewer->attached || viewer_send(viewer, &watch->ring);
 		bool done = !viewer->attached || viewer->offset == watch->ring.head;
-		if (keep && watch->exited && done && (viewer->attached || viewer->asked_status) && !viewer->told_exit)
+		if (keep && done && owes_exit(watch, viewer))
 			viewer->told_exit = viewer_frame(viewer, 'X', watch->record, watch->record_length - 1);
 		if (viewer->told_exit && !watch->leave_until_us)
 			watch->leave_until_us = now_us() + LEAVE_US;
@@ -326,6 +331,13 @@ static bool room_for_output(const struct watch *watch)
 
 /* --- output -------------------------------------------------------------------------------------------------------------- */
 
+static void take_output(struct watch *watch, int stream, size_t length)
+{
+	watch->busy = true;
+	log_write(&watch->log, stream, watch->chunk, length);
+	ring_write(&watch->ring, stream == LOG_STDOUT ? 'O' : 'E', watch->chunk, length);
+}
+
 /* Reads once. False when there is nothing now; closes the descriptor at the end of the stream. */
 static bool read_output(struct watch *watch, int *fd, int stream)
 {
@@ -341,9 +353,7 @@ static bool read_output(struct watch *watch, int *fd, int stream)
 			close_fd(fd);
 		return false;
 	}
-	watch->busy = true;
-	log_write(&watch->log, stream, watch->chunk, (size_t)n);
-	ring_write(&watch->ring, stream == LOG_STDOUT ? 'O' : 'E', watch->chunk, (size_t)n);
+	take_output(watch, stream, (size_t)n);
 	return true;
 }
 
@@ -387,6 +397,36 @@ static void tell_agent(struct watch *watch)
 	watch->event_pending = wire_line_now(&line) == 0;
 }
 
+static size_t waiting_output(int fd)
+{
+	int bytes = 0;
+	return fd >= 0 && ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0 ? (size_t)bytes : 0;
+}
+
+static void read_rest(struct watch *watch, int fd, int stream, size_t left)
+{
+	while (left > 0) {
+		ssize_t n = read(fd, watch->chunk, left < CHUNK ? left : CHUNK);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		take_output(watch, stream, (size_t)n);
+		left -= (size_t)n;
+	}
+}
+
+static void read_pipes(struct watch *watch)
+{
+	const struct monitor *monitor = watch->monitor;
+	size_t out = waiting_output(monitor->out);
+	size_t err = waiting_output(monitor->err);
+	/* Viewers have time: what they have not taken yet stays, beyond what the ring holds of a running process. */
+	ring_grow(&watch->ring, out + err);
+	read_rest(watch, monitor->out, LOG_STDOUT, out);
+	read_rest(watch, monitor->err, LOG_STDERR, err);
+}
+
 static void handle_exit(struct watch *watch)
 {
 	struct monitor *monitor = watch->monitor;
@@ -397,10 +437,11 @@ static void handle_exit(struct watch *watch)
 	/* What the process wrote before its end is in the pipes; what its children still write is not waited for. */
 	if (watch->hold_until_us && watch->ring.framed)
 		ring_open_memory(&watch->ring);
-	for (int rounds = 0; rounds < 64 && read_output(watch, &monitor->out, LOG_STDOUT); rounds++)
-		;
-	for (int rounds = 0; rounds < 64 && !monitor->tty && read_output(watch, &monitor->err, LOG_STDERR); rounds++)
-		;
+	if (monitor->tty)
+		for (int rounds = 0; rounds < 64 && read_output(watch, &monitor->out, LOG_STDOUT); rounds++)
+			;
+	else
+		read_pipes(watch);
 	log_finish(&watch->log);
 	make_record(watch, &info);
 	write_record(watch);
@@ -504,7 +545,7 @@ static void turn(struct watch *watch)
 	int wire_at = add(&polled, watch->event_pending || expects ? WIRE_FD : -1, watch->event_pending ? POLLOUT : 0);
 	for (int i = 0; i < MAX_VIEWERS; i++) {
 		const struct viewer *viewer = &watch->viewers[i];
-		bool owes = viewer->attached && viewer->offset != watch->ring.head;
+		bool owes = (viewer->attached && viewer->offset != watch->ring.head) || owes_exit(watch, viewer);
 		viewer_at[i] = add(&polled, viewer->fd, (short)((input_waits ? 0 : POLLIN) | (owes ? POLLOUT : 0)));
 	}
 	int ready = poll(polled.fds, (nfds_t)polled.used, poll_timeout(watch));

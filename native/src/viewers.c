@@ -19,7 +19,7 @@ bool ring_open_memory(struct ring *ring)
 void ring_close_memory(struct ring *ring)
 {
 	if (ring->memory)
-		munmap(ring->memory, MEMORY_RING);
+		munmap(ring->memory, ring->size);
 	ring->memory = NULL;
 }
 
@@ -61,6 +61,31 @@ static void make_header(unsigned char header[4], char type, size_t length)
 	header[1] = (unsigned char)length;
 	header[2] = (unsigned char)(length >> 8);
 	header[3] = (unsigned char)(length >> 16);
+}
+
+bool ring_grow(struct ring *ring, size_t more)
+{
+	struct ring old = *ring;
+	/* A frame for each read and for each payload of it. */
+	uint64_t needed = old.head - old.tail + more + 4 * (more / MAX_PAYLOAD + 8);
+	if (!old.memory || needed <= old.size)
+		return true;
+	char *memory = buf_reserve(needed).data;
+	if (!memory)
+		return false;
+	ring->memory = memory;
+	ring->size = needed;
+	for (uint64_t at = old.tail; at < old.head;) {
+		char bytes[4096];
+		size_t n = old.head - at < sizeof(bytes) ? old.head - at : sizeof(bytes);
+		get(&old, at, bytes, n);
+		ring->head = at;
+		put(ring, bytes, n);
+		at += n;
+	}
+	ring->head = old.head;
+	munmap(old.memory, old.size);
+	return true;
 }
 
 /* Forgets whole frames, so that the oldest byte kept always begins one. */

@@ -39,6 +39,8 @@ struct ring {
 
 bool ring_open_memory(struct ring *ring);
 void ring_close_memory(struct ring *ring);
+/* Makes room in memory for so many bytes of output besides all that is kept. */
+bool ring_grow(struct ring *ring, size_t more);
 void ring_write(struct ring *ring, char type, const char *bytes, size_t length);
 
 struct viewers;

@@ -176,6 +176,26 @@ describe('a monitor', () => {
     await expect.poll(async () => (await kernel.adopt(orphan.monitorDir))?.exit).toMatchObject({ exitCode: 5 })
   })
 
+  it('keeps all that a slow viewer has not taken when the process ends', async () => {
+    // The viewer's queue, the sockets and the ring fill, then the pipe; with that full the process is killed.
+    const command = ['sh', '-c', 'i=0; while true; do head -c 4096 /dev/zero; i=$((i + 4096)); echo $i >/tmp/written; done']
+    const container = await lab.start({ command, log: { driver: 'none' } }, { announcedViewers: 1 })
+    const channel = await lab.kernel.attach(container.monitorDir, announced)
+    const written = () => Number(readFileSync(`/proc/${container.started.pid}/root/tmp/written`, 'utf8'))
+    let before = -1
+    const standsStill = () => {
+      const now = written()
+      const still = now === before && now > 0
+      before = now
+      return still
+    }
+    await expect.poll(standsStill, { timeout: 60_000, interval: 500 }).toBe(true)
+    await lab.kill(container)
+    let seen = 0
+    for await (const { bytes } of channel.output) seen += bytes.length
+    expect(seen).toBeGreaterThanOrEqual(before)
+  })
+
   it('does not let a viewer that left hold the process up', async () => {
     const container = await lab.start(
       { command: ['sh', '-c', 'head -c 3000000 /dev/zero; exit 5'], log: { driver: 'none' } },
