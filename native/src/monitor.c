@@ -493,13 +493,15 @@ static short happened(const struct polled *polled, int index)
 
 static int poll_timeout(const struct watch *watch)
 {
+	uint64_t now = now_us();
 	uint64_t deadline = watch->hold_until_us;
 	if (watch->exited)
-		deadline = watch->expect_until_us ? watch->expect_until_us : watch->leave_until_us;
-	if (deadline) {
-		uint64_t now = now_us();
+		deadline = watch->expect_until_us;
+	/* Once it has passed there is nothing left to wake up for but viewers that have not taken everything. */
+	if (watch->exited && !deadline && watch->leave_until_us > now)
+		deadline = watch->leave_until_us;
+	if (deadline)
 		return now >= deadline ? 0 : (int)((deadline - now) / 1000) + 1;
-	}
 	return watch->busy ? IDLE_MS : -1;
 }
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { planStart } from '../plan/plan.ts'
-import { collect, Laboratory, logLines, logText } from './test-container.ts'
+import { collect, Laboratory, logLines, logText, type TestContainer } from './test-container.ts'
 
 let lab: Laboratory
 beforeAll(() => {
@@ -176,24 +176,50 @@ describe('a monitor', () => {
     await expect.poll(async () => (await kernel.adopt(orphan.monitorDir))?.exit).toMatchObject({ exitCode: 5 })
   })
 
-  it('keeps all that a slow viewer has not taken when the process ends', async () => {
-    // The viewer's queue, the sockets and the ring fill, then the pipe; with that full the process is killed.
-    const command = ['sh', '-c', 'i=0; while true; do head -c 4096 /dev/zero; i=$((i + 4096)); echo $i >/tmp/written; done']
-    const container = await lab.start({ command, log: { driver: 'none' } }, { announcedViewers: 1 })
-    const channel = await lab.kernel.attach(container.monitorDir, announced)
-    const written = () => Number(readFileSync(`/proc/${container.started.pid}/root/tmp/written`, 'utf8'))
-    let before = -1
-    const standsStill = () => {
-      const now = written()
-      const still = now === before && now > 0
+  /** True when asked twice in a row with the same answer, which is not the first one's 0. */
+  function standsStill<T>(read: () => T): () => boolean {
+    let before: T | undefined
+    return () => {
+      const now = read()
+      const still = now === before && now !== 0
       before = now
       return still
     }
-    await expect.poll(standsStill, { timeout: 60_000, interval: 500 }).toBe(true)
+  }
+  /** Fills viewers' queues, sockets and the ring, then the pipe; resolves when nothing more fits, with the bytes that did. */
+  async function fill(container: TestContainer): Promise<number> {
+    const written = () => Number(readFileSync(`/proc/${container.started.pid}/root/tmp/written`, 'utf8'))
+    await expect.poll(standsStill(written), { timeout: 60_000, interval: 500 }).toBe(true)
+    return written()
+  }
+  const filling = {
+    command: ['sh', '-c', 'i=0; while true; do head -c 4096 /dev/zero; i=$((i + 4096)); echo $i >/tmp/written; done'],
+    log: { driver: 'none' as const },
+  }
+
+  it('keeps all that a slow viewer has not taken when the process ends', async () => {
+    const container = await lab.start(filling, { announcedViewers: 1 })
+    const channel = await lab.kernel.attach(container.monitorDir, announced)
+    const written = await fill(container)
     await lab.kill(container)
     let seen = 0
     for await (const { bytes } of channel.output) seen += bytes.length
-    expect(seen).toBeGreaterThanOrEqual(before)
+    expect(seen).toBeGreaterThanOrEqual(written)
+  })
+
+  it('sleeps while one viewer has not taken everything and another has left', async () => {
+    const container = await lab.start(filling, { announcedViewers: 2 })
+    const monitor = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${container.started.pid}/status`, 'utf8'))?.[1])
+    const slow = await lab.kernel.attach(container.monitorDir, announced)
+    const quick = await lab.kernel.attach(container.monitorDir, announced)
+    const seen = collect(quick.output)
+    await fill(container)
+    await lab.kill(container)
+    await seen
+    // User and system time, the 14th and 15th fields of proc_pid_stat(5).
+    const spent = () => readFileSync(`/proc/${monitor}/stat`, 'utf8').split(') ')[1]?.split(' ').slice(11, 13).join()
+    await expect.poll(standsStill(spent), { timeout: 20_000, interval: 2500 }).toBe(true)
+    await collect(slow.output)
   })
 
   it('does not let a viewer that left hold the process up', async () => {
