@@ -115,14 +115,15 @@ async function nodeModules() {
   stamp('npm', wanted)
 }
 
-/** True when someone's `npm install` has already brought exactly what the lockfile asks for. */
+/** True when someone's `npm install` has already brought exactly what the lockfile asks for, and compiled it. */
 function isInstalled(lock) {
   const hidden = join(root, 'node_modules', '.package-lock.json')
-  if (!existsSync(hidden)) return false
+  if (!existsSync(hidden) || !existsSync(join(root, 'node_modules', 'node-pty', 'build', 'Release', 'pty.node'))) return false
   const present = JSON.parse(readFileSync(hidden, 'utf8')).packages
-  return Object.entries(lock.packages).every(
-    ([path, entry]) => !path.includes('node_modules/') || entry.optional || entry.link || present[path]?.version === entry.version,
-  )
+  return Object.entries(lock.packages).every(([path, entry]) => {
+    if (!path.includes('node_modules/') || entry.optional) return true
+    return entry.link ? existsSync(join(root, path)) : present[path]?.version === entry.version
+  })
 }
 
 async function nativePrograms() {
