@@ -2,51 +2,8 @@
 #include "archive_tool.h"
 
 #include <err.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <iconv.h>
-#include <locale.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <unistd.h>
-
-uint64_t parse_number(const char *text)
-{
-	char *end;
-	errno = 0;
-	unsigned long long value = strtoull(text, &end, 10);
-	if (errno || *end || end == text)
-		errx(2, "not a number: %s", text);
-	return value;
-}
-
-static void *nothing(void *unused)
-{
-	return unused;
-}
-
-/* Everything that the libraries load or look up lazily is there now, before the root changes. */
-static void load_early(void)
-{
-	if (!setlocale(LC_CTYPE, "C.UTF-8"))
-		errx(2, "the locale C.UTF-8 is missing (part of libc-bin)");
-	iconv_t utf8 = iconv_open("UTF-8", "UTF-8");
-	if (utf8 != (iconv_t)-1)
-		iconv_close(utf8);
-	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
-	EVP_MD_CTX *hash = EVP_MD_CTX_new();
-	if (!hash || EVP_DigestInit_ex(hash, EVP_sha256(), NULL) != 1)
-		errx(2, "libcrypto has no SHA-256");
-	EVP_MD_CTX_free(hash);
-	/* glibc opens libgcc_s when a thread ends early; one that has ended makes it do so now. */
-	pthread_t thread;
-	if (pthread_create(&thread, NULL, nothing, NULL) == 0)
-		pthread_join(thread, NULL);
-}
 
 static bool is(const char *operation, const char *name, int argc, int least)
 {
@@ -82,7 +39,7 @@ int main(int argc, char **argv)
 {
 	int root;
 	prctl(PR_SET_PDEATHSIG, 9);
-	load_early();
+	sandbox_load_early();
 	sandbox_limits();
 	int used = view_enter(argc - 1, argv + 1, &root);
 	/* A change of credentials has cleared it (prctl(2)). */

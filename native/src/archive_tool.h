@@ -61,6 +61,5 @@ void archive_mkdir(int root, char **argv);
 
 /* The folder's names in the order of their bytes, so that the same content gives the same archive; NULL ends them. */
 char **folder_names(int fd, const char *what);
-uint64_t parse_number(const char *text);
 
 #endif

@@ -4,41 +4,10 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <iconv.h>
-#include <locale.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-static uint64_t number(const char *text)
-{
-	char *end;
-	errno = 0;
-	unsigned long long value = strtoull(text, &end, 10);
-	if (errno || *end || end == text)
-		errx(2, "not a number: %s", text);
-	return value;
-}
-
-/* Everything that the libraries load lazily is loaded from the host now, before the root changes. */
-static void load_early(void)
-{
-	/* Names are bytes; in a UTF-8 locale libarchive passes them through instead of converting them. */
-	if (!setlocale(LC_CTYPE, "C.UTF-8"))
-		errx(2, "the locale C.UTF-8 is missing (part of libc-bin)");
-	iconv_t utf8 = iconv_open("UTF-8", "UTF-8");
-	if (utf8 != (iconv_t)-1)
-		iconv_close(utf8);
-	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
-	EVP_MD_CTX *hash = EVP_MD_CTX_new();
-	if (!hash || EVP_DigestInit_ex(hash, EVP_sha256(), NULL) != 1)
-		errx(2, "libcrypto has no SHA-256");
-	EVP_MD_CTX_free(hash);
-}
 
 /* The input may be a socket that brings the descriptor to read instead of the bytes themselves: then nobody has to copy them. */
 static void receive_input(void)
@@ -103,7 +72,7 @@ int main(int argc, char **argv)
 			"or copy TARGET PATH LOWER_DIR..., or clone TARGET FOLDER, or sync FOLDER, "
 			"or subvolume PATH, or snapshot SOURCE PATH, or remove-subvolume PATH");
 	prctl(PR_SET_PDEATHSIG, 9); /* an abandoned unpacking is swept by the next start, so it must not go on */
-	load_early();
+	sandbox_load_early();
 	if (archive)
 		receive_input();
 	sandbox_limits();
@@ -115,7 +84,7 @@ int main(int argc, char **argv)
 			unpack_copy(argv[2], "/", argv + 3, 1, false);
 		return 0;
 	}
-	limits = (struct unpack_limits){number(argv[3]), number(argv[4]), number(argv[5]), number(argv[6])};
+	limits = (struct unpack_limits){parse_number(argv[3]), parse_number(argv[4]), parse_number(argv[5]), parse_number(argv[6])};
 	int root = sandbox_enter(argv[2]);
 	sandbox_close();
 	if (layer)

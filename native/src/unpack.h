@@ -59,6 +59,10 @@ void report(const char *event, const char *format, ...) __attribute__((format(pr
 const char *json(const char *text);
 
 /* unpack_sandbox.c */
+/* A number of the command line; anything else ends the program. */
+uint64_t parse_number(const char *text);
+/* Loads now, from the host, what the libraries load lazily: later the root is another one. */
+void sandbox_load_early(void);
 void sandbox_limits(void);
 /* Makes a private mount namespace; nothing mounted from here on is seen by the rest of the machine. */
 void sandbox_namespace(void);

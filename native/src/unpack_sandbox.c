@@ -1,20 +1,61 @@
-/* What gantry-unpack gives up before it reads a byte of its input. */
+/* What gantry-unpack and gantry-archive load, and then give up, before they read a byte of their input. */
 #include "unpack.h"
 
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <iconv.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <locale.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+uint64_t parse_number(const char *text)
+{
+	char *end;
+	errno = 0;
+	unsigned long long value = strtoull(text, &end, 10);
+	if (errno || *end || end == text)
+		errx(2, "not a number: %s", text);
+	return value;
+}
+
+static void *nothing(void *unused)
+{
+	return unused;
+}
+
+void sandbox_load_early(void)
+{
+	/* Names are bytes; in a UTF-8 locale libarchive passes them through instead of converting them. */
+	if (!setlocale(LC_CTYPE, "C.UTF-8"))
+		errx(2, "the locale C.UTF-8 is missing (part of libc-bin)");
+	iconv_t utf8 = iconv_open("UTF-8", "UTF-8");
+	if (utf8 != (iconv_t)-1)
+		iconv_close(utf8);
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	EVP_MD_CTX *hash = EVP_MD_CTX_new();
+	if (!hash || EVP_DigestInit_ex(hash, EVP_sha256(), NULL) != 1)
+		errx(2, "libcrypto has no SHA-256");
+	EVP_MD_CTX_free(hash);
+	/* glibc opens libgcc_s when a thread ends early; one that has ended makes it do so now. */
+	pthread_t thread;
+	if (pthread_create(&thread, NULL, nothing, NULL) == 0)
+		pthread_join(thread, NULL);
+}
 
 void sandbox_limits(void)
 {

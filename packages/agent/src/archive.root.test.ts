@@ -1,8 +1,9 @@
+import { tarOf, untar } from '@gantry/engine/testing'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { get, put, stat, tarOf, untar } from './testing/archives.ts'
+import { get, put, stat } from './testing/archives.ts'
 import { TestAgent } from './testing/test-agent.ts'
 
 /** Files into containers and out of them, on real containers of the built-in busybox, through the agent's socket. */

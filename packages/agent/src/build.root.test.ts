@@ -1,8 +1,9 @@
+import { type Entry, tarOf } from '@gantry/engine/testing'
 import { readdirSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { type BuildEvent, buildEventSchema, developerPolicy, hostAdminPolicy, type InputOf } from '@gantry/contracts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Entry, sendAll, tarOf } from './testing/archives.ts'
+import { sendAll } from './testing/archives.ts'
 import { settledCounts } from './testing/kernel-counts.ts'
 import { TestAgent } from './testing/test-agent.ts'
 

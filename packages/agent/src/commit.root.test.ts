@@ -1,6 +1,7 @@
+import { tarOf, untar } from '@gantry/engine/testing'
 import type { InputOf } from '@gantry/contracts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { get, importTar, put, tarOf, untar } from './testing/archives.ts'
+import { get, importTar, put } from './testing/archives.ts'
 import { settledCounts } from './testing/kernel-counts.ts'
 import { TestAgent } from './testing/test-agent.ts'
 

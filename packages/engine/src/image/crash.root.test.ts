@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { imageOf, load, ociArchive, tarOf, type TestHost, testHost } from './fixture.ts'
+import { imageOf, load, ociArchive, type TestHost, testHost } from './fixture.ts'
+import { tarOf } from '../testing/tar.ts'
 
 const signal = new AbortController().signal
 const content = ({ config: { dataDir } }: TestHost) => ({

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import type { ByteChannel, EngineEvent } from '@gantry/contracts'
-import { type Header, pack } from 'tar-stream'
 import { createUnpacker, type Unpacker } from '../kernel/unpack.ts'
 import type { EngineConfig } from '../ports.ts'
 import { createLayerStore, type LayerStore } from '../snapshot/layers.ts'
+import { tarOf } from '../testing/tar.ts'
 import { createImages, type Images, type ImagesOptions } from './images.ts'
 import { digestOf, hostPlatform, mediaTypes } from './manifest.ts'
 
@@ -53,25 +53,6 @@ export async function testHost(options: { dataDir?: string } & Partial<ImagesOpt
     reopen: () => testHost({ ...options, dataDir }),
     [Symbol.asyncDispose]: () => rm(dataDir, { recursive: true, force: true }),
   }
-}
-
-export type Entry = Partial<Header> & { name: string; content?: string | Buffer }
-
-/** A tar with exactly these entries, good or bad. */
-export async function tarOf(entries: readonly Entry[]): Promise<Buffer> {
-  const tar = pack()
-  const chunks: Buffer[] = []
-  const collected = (async () => {
-    for await (const chunk of tar) chunks.push(chunk as Buffer)
-  })()
-  for (const { content, ...header } of entries) {
-    await new Promise<void>((resolve, reject) => {
-      tar.entry({ mtime: new Date(1e12), uid: 0, gid: 0, ...header }, content ?? '', (error) => (error ? reject(error) : resolve()))
-    })
-  }
-  tar.finalize()
-  await collected
-  return Buffer.concat(chunks)
 }
 
 export interface TestImage {

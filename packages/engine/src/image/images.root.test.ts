@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { replaceFile } from '../lib/atomic-file.ts'
-import { dockerArchive, imageOf, load, ociArchive, tarOf, type TestHost, testChannel, testHost } from './fixture.ts'
+import { dockerArchive, imageOf, load, ociArchive, type TestHost, testChannel, testHost } from './fixture.ts'
+import { tarOf } from '../testing/tar.ts'
 import { digestOf } from './manifest.ts'
 
 const signal = new AbortController().signal

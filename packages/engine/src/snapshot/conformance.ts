@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Entry } from '../image/fixture.ts'
+import type { Entry } from '../testing/tar.ts'
 import type { RootfsSource, Snapshotter } from '../ports.ts'
 
 /** What a backend brings to be tested. */

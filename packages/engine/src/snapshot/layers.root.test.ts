@@ -2,7 +2,8 @@ import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { defaultLimits } from '../image/context.ts'
-import { tarOf, testHost } from '../image/fixture.ts'
+import { testHost } from '../image/fixture.ts'
+import { tarOf } from '../testing/tar.ts'
 import { digestOf } from '../image/manifest.ts'
 
 test('several commits of one layer at the same time unpack it once', async () => {

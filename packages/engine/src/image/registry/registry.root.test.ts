@@ -9,7 +9,8 @@ import { createInterface } from 'node:readline'
 import { randomBytes } from 'node:crypto'
 import type { Progress, RegistryAuth } from '@gantry/contracts'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { imageOf, load, ociArchive, tarOf, type TestHost, type TestImage, testHost } from '../fixture.ts'
+import { imageOf, load, ociArchive, type TestHost, type TestImage, testHost } from '../fixture.ts'
+import { tarOf } from '../../testing/tar.ts'
 import { digestOf, mediaTypes } from '../manifest.ts'
 
 /** Debian's docker-registry on a port of its own, with storage of its own; nothing of the package's service is used. */
