@@ -1,9 +1,9 @@
 import { type Entry, tarOf } from '@gantry/engine/testing'
 import { readdirSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
-import { type BuildEvent, buildEventSchema, developerPolicy, hostAdminPolicy, type InputOf } from '@gantry/contracts'
+import { developerPolicy } from '@gantry/contracts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { sendAll } from './testing/archives.ts'
+import { buildOn, type BuildOptions, buildTar } from './testing/builds.ts'
 import { settledCounts } from './testing/kernel-counts.ts'
 import { TestAgent } from './testing/test-agent.ts'
 
@@ -18,33 +18,8 @@ afterAll(async () => {
   await agent[Symbol.asyncDispose]()
 })
 
-type Options = Partial<InputOf<'image.build'>>
-
-async function build(dockerfile: string, files: readonly Entry[] = [], options: Options = {}, signal?: AbortSignal) {
-  return buildTar(await tarOf([{ name: 'Dockerfile', content: dockerfile }, ...files]), options, signal)
-}
-
-async function buildTar(tar: Uint8Array, options: Options = {}, signal?: AbortSignal) {
-  const input = { projectId, policy: hostAdminPolicy, ...options }
-  const { channel, result } = agent.client.duplex('image.build', input, signal ? { signal } : {})
-  sendAll(channel, tar).catch(() => undefined)
-  let text = ''
-  const reading = (async () => {
-    let rest = ''
-    for await (const bytes of channel.incoming) {
-      const lines = (rest + Buffer.from(bytes).toString()).split('\n')
-      rest = lines.pop() ?? ''
-      for (const line of lines) {
-        const event: BuildEvent = buildEventSchema.parse(JSON.parse(line))
-        if ('text' in event) text += event.text
-      }
-    }
-  })()
-  const [outcome] = await Promise.allSettled([result, reading])
-  if (outcome.status === 'rejected') throw outcome.reason
-  return { ...outcome.value, text }
-}
-
+const build = (dockerfile: string, files: readonly Entry[] = [], options: BuildOptions = {}, signal?: AbortSignal) =>
+  buildOn(agent, dockerfile, { files, options, signal })
 const inspect = (image: string) => agent.client.call('image.inspect', { projectId, image })
 
 /** What a container of the image says. */
@@ -268,7 +243,8 @@ describe('refusals', () => {
     ],
     ['FROM busybox\nCOPY *.none /', 'COPY failed: no source files were specified'],
     ['FROM busybox\nCOPY a b /to', 'the destination must be a directory and end with a /'],
-    ['FROM busybox\nADD https://example.com/x /', 'ADD of an address is not supported'],
+    ['FROM busybox\nADD https://example.com/x.git /', 'ADD of a git repository requires BuildKit'],
+    ['FROM busybox\nCOPY https://example.com/x /', "Source can't be a URL for COPY"],
     ['FROM busybox\nRUN --mount=type=cache,target=/x true', 'the --mount option of RUN requires BuildKit'],
     ['FROM busybox\nCOPY --chown=nobody-such a /a', 'no such user in the container: nobody-such'],
     ['RUN true', 'no build stage in current context'],
@@ -288,7 +264,7 @@ describe('refusals', () => {
 
   test('a Dockerfile that is a link out of the context, or is not there', async () => {
     const tar = await tarOf([{ name: 'Dockerfile', type: 'symlink', linkname: '/etc/passwd' }])
-    await expect(buildTar(tar)).rejects.toMatchObject({ message: 'Cannot locate specified Dockerfile: Dockerfile' })
+    await expect(buildTar(agent, tar)).rejects.toMatchObject({ message: 'Cannot locate specified Dockerfile: Dockerfile' })
     await expect(build('FROM busybox', [], { dockerfile: 'other/Dockerfile' })).rejects.toMatchObject({ code: 'invalid_input' })
   })
 
@@ -300,7 +276,7 @@ describe('refusals', () => {
 })
 
 test('RUN has the network, limits and hosts that were asked for', async () => {
-  const options: Options = {
+  const options: BuildOptions = {
     resources: { memoryBytes: 64 << 20 },
     extraHosts: ['thing:1.2.3.4'],
     shmSizeBytes: 8 << 20,

@@ -6,12 +6,18 @@ import { imageRefSchema } from './names.ts'
 /** Dockerfile instructions that change no file, for a commit or an import: `CMD ["sh"]`, `ENV A=1`. */
 export const imageChangesSchema = z.array(z.string().max(65_536)).max(256).default([])
 
-const { extraHosts, resources, ulimits, shmSizeBytes } = containerSpecSchema.shape
+const { endpoints, extraHosts, resources, ulimits, shmSizeBytes } = containerSpecSchema.shape
 
 /** What a build is asked for, beside its context. */
 export const buildFields = {
   /** Path of the Dockerfile in the context. */
   dockerfile: z.string().min(1).max(4095).default('Dockerfile'),
+  /** Address of the context, or of a Dockerfile that has none; nothing is sent then. */
+  remote: z
+    .string()
+    .max(4096)
+    .regex(/^https?:\/\//, 'must be an address of http or https')
+    .optional(),
   references: z.array(imageRefSchema).max(64).default([]),
   /** null: as if it was not given. */
   buildArgs: z.record(z.string().min(1).max(256), z.string().max(131_072).nullable()).default({}),
@@ -26,6 +32,7 @@ export const buildFields = {
   cacheFrom: z.array(imageRefSchema).max(64).default([]),
   /** The following are of the containers that RUN makes. */
   networkMode: networkModeSchema.default('bridge'),
+  endpoints,
   extraHosts,
   resources,
   ulimits,

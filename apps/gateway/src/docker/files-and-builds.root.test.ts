@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
-import { request as httpRequest } from 'node:http'
+import { createServer, request as httpRequest } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -162,8 +163,27 @@ describe('docker build', () => {
     expect(output).toMatch(/1\.2\.3\.4\s+thing/)
     expect(output).toContain('\n77\n')
     expect(output).not.toContain('eth0')
-    expect((await docker(['build', '--squash', 'context'])).stderr).toContain('squash')
+    await ok('network', 'create', 'own')
+    expect(await ok('build', '--no-cache', '--network', 'own', '-f', 'context/limits', 'context')).toContain('eth0')
+    await ok('network', 'rm', 'own')
+  })
+
+  it('answers in Docker’s words for what its builder cannot do, and fetches a context itself', async () => {
+    expect((await api('POST', '/build?squash=1')).text).toContain('squash is only supported with experimental mode')
+    expect((await docker(['build', '--isolation', 'hyperv', 'context'])).stderr).toContain('Unsupported isolation: "hyperv"')
+    expect((await docker(['build', '--security-opt', 'label=x', 'context'])).stderr).toContain('does not support setting security options')
+    expect((await docker(['build', '--no-cache', '--network', 'nosuch', '-f', 'context/limits', 'context'])).stderr).toContain(
+      'network nosuch',
+    )
     expect(await api('POST', '/build?remote=https://example.org/x.git')).toMatchObject({ status: 501 })
+    expect((await api('POST', '/build?remote=nowhere')).text).toContain('remoteURL (nowhere) could not be recognized as URL')
+    const text = 'FROM busybox\nRUN echo from afar\n'
+    const server = createServer((_, response) => response.writeHead(200, { 'content-type': 'text/plain' }).end(text)).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const built = await api('POST', `/build?remote=${encodeURIComponent(`http://127.0.0.1:${port}/Dockerfile`)}`)
+    server.close()
+    expect(built.text).toMatch(/from afar[\s\S]*Successfully built/)
     expect((await api('POST', '/build/cancel?id=none')).status).toBe(404)
   })
 

@@ -1,5 +1,6 @@
 import { buildFields, GantryError, type InputOf } from '@gantry/contracts'
 import { z } from 'zod'
+import { DockerError } from '../errors.ts'
 import { flag, list, text, whole } from '../query.ts'
 
 /** Parameters of POST /build. */
@@ -33,7 +34,8 @@ export function toBuild(query: Query, auths: Build['auths']): Build {
     labels: json('labels', z.record(z.string(), z.string()), query.labels) ?? {},
     cacheFrom: json('cachefrom', z.array(z.string()), query.cachefrom) ?? [],
     ...{ target: query.target, platform: query.platform, noCache: query.nocache, pull: query.pull, extraHosts: query.extrahosts, auths },
-    networkMode: networkMode(query.networkmode),
+    ...(query.remote === undefined ? {} : { remote: remote(query.remote) }),
+    ...network(query.networkmode),
     ulimits: (json('ulimits', ulimitList, query.ulimits) ?? []).map(({ Name, Soft, Hard }) => ({ name: Name, soft: Soft, hard: Hard })),
     resources: resources(query),
     ...(query.shmsize ? { shmSizeBytes: query.shmsize } : {}),
@@ -44,19 +46,34 @@ export function toBuild(query: Query, auths: Build['auths']): Build {
   throw new GantryError('invalid_input', `${issue?.path.join('.')}: ${issue?.message}`, { field: issue?.path.join('.') })
 }
 
+/** Docker's words where it has some: clients that ask for BuildKit's options fall back by them. */
 function refuse(query: Query): void {
+  const { version, outputs, squash, isolation, securityopt, cgroupparent } = query
   const no = (what: string, remedy: string) => {
     throw new GantryError('unsupported', what, { remedy })
   }
-  if (query.version === '2') no('BuildKit is not supported', 'build with DOCKER_BUILDKIT=0')
-  if (query.remote) no('remote build contexts are not supported', 'send the context as a tar, as docker build FOLDER does')
-  if (query.squash) no('squashed images are not supported', 'copy the result into a last stage FROM scratch')
-  if (query.outputs && query.outputs !== '[]') no('outputs of a build need BuildKit', 'build an image, and copy from a container of it')
-  if (query.cgroupparent) no('a cgroup parent cannot be chosen', 'the containers of a build are in the group of their project')
-  if (query.securityopt && query.securityopt !== 'null' && query.securityopt !== '[]') {
-    no('security options of a build are not supported', 'leave --security-opt out')
+  if (version === '2') no('BuildKit is not supported', 'build with DOCKER_BUILDKIT=0')
+  if (outputs && outputs !== '[]') no('outputs of a build need BuildKit', 'build an image, and copy from a container of it')
+  if (cgroupparent) no('a cgroup parent cannot be chosen', 'the containers of a build are in the group of their project')
+  if (squash) throw new DockerError(400, 'squash is only supported with experimental mode')
+  if (isolation && isolation.toLowerCase() !== 'default') throw new DockerError(400, `Unsupported isolation: ${JSON.stringify(isolation)}`)
+  if (securityopt && securityopt !== 'null' && securityopt !== '[]') {
+    throw new DockerError(400, 'The daemon on this platform does not support setting security options on build')
   }
-  if (query.isolation && query.isolation !== 'default') no(`isolation ${query.isolation} is not supported`, 'leave --isolation out')
+}
+
+function remote(address: string): string {
+  if (address === 'client-session')
+    throw new GantryError('unsupported', 'BuildKit is not supported', { remedy: 'build with DOCKER_BUILDKIT=0' })
+  if (/^(git:\/\/|git@|github\.com\/)/.test(address) || /^https?:\/\/.*\.git(#.+)?$/.test(address)) {
+    throw new GantryError('unsupported', `git is not used by the engine: ${address} cannot be cloned`, {
+      field: 'remote',
+      value: address,
+      remedy: 'use docker build, which clones it itself, or send the context as a tar',
+    })
+  }
+  if (!/^https?:\/\//.test(address)) throw new DockerError(400, `remoteURL (${address}) could not be recognized as URL`)
+  return address
 }
 
 function resources(query: Query): Build['resources'] {
@@ -72,13 +89,10 @@ function resources(query: Query): Build['resources'] {
   }
 }
 
-function networkMode(asked: string | undefined): string {
-  if (asked === undefined || asked === 'default' || asked === 'bridge') return 'bridge'
-  if (asked === 'host' || asked === 'none' || asked.startsWith('container:')) return asked
-  throw new GantryError('unsupported', `a build cannot be in network ${asked}`, {
-    field: 'networkmode',
-    remedy: 'use the default network, none, host or container:NAME',
-  })
+function network(asked: string | undefined): Pick<Build, 'networkMode' | 'endpoints'> {
+  if (asked === undefined || asked === 'default' || asked === 'bridge') return { networkMode: 'bridge' }
+  if (asked === 'host' || asked === 'none' || asked.startsWith('container:')) return { networkMode: asked }
+  return { networkMode: 'bridge', endpoints: [{ network: asked }] }
 }
 
 function json<T>(name: string, schema: z.ZodType<T>, value: string | undefined): T | undefined {

@@ -1,8 +1,10 @@
 import { mkdirSync, rmdirSync, rmSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GantryError } from '@gantry/contracts'
 import type { Archiver, ListedFile, View } from '../kernel/archiver.ts'
 import type { UnpackLimits } from '../kernel/unpack.ts'
+import { type FetchRequest, fetchFile } from './fetch-file.ts'
 import { readIgnore } from './ignore.ts'
 
 const maxTextBytes = 4 * 1024 * 1024
@@ -16,21 +18,61 @@ export interface BuildContext {
   readonly dockerfile: string
 }
 
+export interface ContextOptions {
+  readonly folder: string
+  readonly dockerfile: string
+  readonly limits: UnpackLimits
+  readonly signal: AbortSignal
+}
+
 /** Unpacks what the client sends. Throws `invalid_input` without a Dockerfile in it. */
-export async function receiveContext(
+export async function receiveContext(archiver: Archiver, input: AsyncIterable<Uint8Array>, options: ContextOptions): Promise<BuildContext> {
+  await unpack(archiver, input, options)
+  return readContext(archiver, options)
+}
+
+/** Fetches a context, by what the server says it is: an archive, or the text of a Dockerfile that has nothing beside it. */
+export async function fetchContext(
   archiver: Archiver,
-  input: AsyncIterable<Uint8Array>,
-  options: { folder: string; dockerfile: string; limits: UnpackLimits; signal: AbortSignal },
+  remote: Pick<FetchRequest, 'url' | 'anywhere' | 'onProgress'>,
+  options: ContextOptions,
 ): Promise<BuildContext> {
-  const { folder, limits, signal } = options
+  const folder = `${options.folder}-remote`
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  await archiver.put({ kind: 'folder', path: folder, writable: true }, input, {
-    path: '/',
-    flags: [],
-    owner: { uid: 0, gid: 0 },
-    limits,
-    signal,
-  })
+  const path = join(folder, 'file')
+  const { contentType, bytes } = await fetchFile({ ...remote, path, limits: options.limits, signal: options.signal })
+  if (bytes === 0) throw new GantryError('invalid_input', `${remote.url}: empty response`, { field: 'remote', value: remote.url })
+  const view: View = { kind: 'folder', path: folder, writable: false }
+  const unsaid = contentType === '' || contentType === 'application/octet-stream'
+  const archived = unsaid ? await archiver.isTar(view, '/file') : archiveTypes.test(contentType)
+  if (archived) {
+    const file = await open(path, 'r')
+    try {
+      await unpack(archiver, file, options)
+    } finally {
+      await file.close()
+    }
+    return readContext(archiver, options)
+  }
+  if (!unsaid && contentType !== 'text/plain') {
+    throw new GantryError('invalid_input', `unsupported Content-Type "${contentType}"`, { field: 'remote', value: remote.url })
+  }
+  mkdirSync(options.folder, { mode: 0o700 })
+  const dockerfile = (await archiver.read(view, '/file', maxTextBytes)).toString('utf8')
+  return { folder: options.folder, view: { kind: 'folder', path: options.folder, writable: false }, files: new Map(), dockerfile }
+}
+
+/** What moby's builder takes for an archive. */
+const archiveTypes = /^application\/(x-)?(tar|gtar|gzip|bzip2?|xz|zstd|compressed-tar)$/
+
+async function unpack(archiver: Archiver, input: AsyncIterable<Uint8Array> | FileHandle, { folder, limits, signal }: ContextOptions) {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const options = { path: '/', flags: [], owner: { uid: 0, gid: 0 }, limits, signal }
+  await archiver.put({ kind: 'folder', path: folder, writable: true }, input, options)
+}
+
+async function readContext(archiver: Archiver, options: ContextOptions): Promise<BuildContext> {
+  const { folder, signal } = options
   const view: View = { kind: 'folder', path: folder, writable: false }
   const dockerfile = await readText(archiver, view, options.dockerfile)
   if (dockerfile === undefined) {

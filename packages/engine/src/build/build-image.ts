@@ -5,7 +5,7 @@ import { type BuildEvent, type ByteChannel, GantryError, type OutputOf, type Pro
 import { limitsFor } from '../image/context.ts'
 import { familiar } from '../image/reference.ts'
 import type { BuildCache } from './build-cache.ts'
-import { receiveContext } from './build-context.ts'
+import { fetchContext, receiveContext } from './build-context.ts'
 import { baseState, type Build, type BuildInput, globals } from './builder.ts'
 import { nameOf, type Workshop } from './commit.ts'
 import { bad, type Instruction, readDockerfile, readInstructionLine } from './dockerfile/read-dockerfile.ts'
@@ -46,18 +46,19 @@ export async function buildImage(
   const tell = (text: string) => send({ text })
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    const context = await receiveContext(shop.archiver, channel.incoming, {
-      folder: join(folder, 'context'),
-      dockerfile: input.dockerfile,
-      limits,
-      signal,
-    })
+    const tellDownload = (current: number, total?: number) => send({ progress: { status: 'downloading', current, total } })
+    const { policy, dockerfile, remote } = input
+    const options = { folder: join(folder, 'context'), dockerfile, limits, signal }
+    const anywhere = policy.hostAccess
+    const context = await (remote === undefined
+      ? receiveContext(shop.archiver, channel.incoming, options)
+      : fetchContext(shop.archiver, { url: remote, anywhere, onProgress: tellDownload }, options))
     const { escaping, instructions } = readDockerfile(context.dockerfile)
     const pulled: string[] = []
     const build: Build = {
-      ...{ shop, input, context, escaping, lease, limits, signal, tell, pulled },
+      ...{ shop, input, context, escaping, lease, limits, signal, tell, tellDownload, pulled },
       pull: (reference, platform) => pullBase({ shop, input, signal, pulled, send }, reference, platform),
-      ...{ stages: [], candidates: [], consumed: new Set(), globalArgs: new Map(), inlineCount: 0 },
+      ...{ stages: [], candidates: [], consumed: new Set(), globalArgs: new Map(), inlineCount: 0, fetchedBytes: 0 },
     }
     await loadCandidates(build)
     const stage = await buildStages(build, instructions)

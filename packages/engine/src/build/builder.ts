@@ -36,8 +36,11 @@ export interface Build {
   readonly globalArgs: Map<string, string>
   /** Images that had to be pulled. */
   readonly pulled: string[]
-  /** Here-documents of COPY so far: each has a folder of its own. */
+  /** Here-documents of COPY and files of ADD so far: each has a folder of its own. */
   inlineCount: number
+  /** What ADD has fetched so far; all of it must fit into the room that is left. */
+  fetchedBytes: number
+  readonly tellDownload: (current: number, total: number | undefined) => Promise<void>
 }
 
 /** What FROM may refer to, and an ARG may take over: arguments from before the first FROM, and what platform this is. */

@@ -1,17 +1,13 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join, posix } from 'node:path'
 import { GantryError } from '@gantry/contracts'
-import type { View } from '../kernel/archiver.ts'
-import { type Build, findStage, globals, imageState, takeStep } from './builder.ts'
+import { type Build, type BuildInput, globals, takeStep } from './builder.ts'
 import { applyInstruction, commandOf, shellOf } from './config-instructions.ts'
-import { findSources, type Source } from './copy-sources.ts'
-import { type CopyGroup, copyStep, folderStep } from './copy-step.ts'
-import { bad, type Instruction, jsonForm } from './dockerfile/read-dockerfile.ts'
+import { copy } from './copy-instruction.ts'
+import { folderStep } from './copy-step.ts'
+import { bad, type Instruction } from './dockerfile/read-dockerfile.ts'
+import { nop } from './history-words.ts'
 import { expand, splitWords } from './dockerfile/words.ts'
 import { runStep } from './run-step.ts'
 import { isPredefined, type Stage } from './stage.ts'
-
-const nop = (text: string) => `/bin/sh -c #(nop) ${text}`
 
 /** Carries out one instruction of a stage (all but FROM). */
 export async function carryOut(build: Build, stage: Stage, instruction: Instruction): Promise<void> {
@@ -65,7 +61,7 @@ export function readArgument(
 }
 
 async function run(build: Build, stage: Stage, instruction: Instruction): Promise<void> {
-  const networkMode = runNetwork(build, instruction)
+  const network = runNetwork(build, instruction)
   const { command, script } = runCommand(stage, instruction)
   const { env, counted } = stage.runArguments()
   const { shop, input, lease, limits, signal } = build
@@ -78,22 +74,22 @@ async function run(build: Build, stage: Stage, instruction: Instruction): Promis
         ...{ projectId: input.projectId, policy: input.policy, state: stage.state, imageId: stage.id, command, script, env },
         ...{ lease, limits, signal, onText: build.tell },
         container: {
-          ...{ networkMode, extraHosts: input.extraHosts, resources: input.resources, ulimits: input.ulimits },
+          ...{ ...network, extraHosts: input.extraHosts, resources: input.resources, ulimits: input.ulimits },
           ...(input.shmSizeBytes === undefined ? {} : { shmSizeBytes: input.shmSizeBytes }),
         },
       }),
   })
 }
 
-function runNetwork({ input }: Build, { flags, line }: Instruction): string {
-  let mode = input.networkMode
+function runNetwork({ input }: Build, { flags, line }: Instruction): Pick<BuildInput, 'networkMode' | 'endpoints'> {
+  let { networkMode, endpoints } = input
   for (const [name, value] of flags) {
     if (name !== 'network')
       throw new GantryError('unsupported', `the --${name} option of RUN requires BuildKit (line ${line})`, { field: name })
     if (value !== 'default' && value !== 'none' && value !== 'host') throw bad(line, `unknown network of RUN: ${value}`)
-    if (value !== 'default') mode = value
+    if (value !== 'default') [networkMode, endpoints] = [value, []]
   }
-  return mode
+  return { networkMode, endpoints }
 }
 
 /** A here-document that stands alone is a script: for the shell, or for the interpreter that its first line names. */
@@ -107,127 +103,6 @@ function runCommand(stage: Stage, { text, heredocs, line }: Instruction): { comm
   }
   const bodies = heredocs.map(({ name, content }) => `${content}${name}\n`).join('')
   return { command: [...shellOf(stage.config), `${text}\n${bodies}`] }
-}
-
-async function copy(build: Build, stage: Stage, instruction: Instruction): Promise<void> {
-  const { keyword, line } = instruction
-  const flags = copyFlags(build, stage, instruction)
-  const words = (jsonForm(instruction.text) ?? splitWords(instruction.text, build.escaping)).map((word) => ({
-    raw: word,
-    text: word.startsWith('<<') ? word : expand(word, stage.variables, build.escaping),
-  }))
-  const destinationWord = words.pop()
-  if (!destinationWord || words.length === 0) throw bad(line, `${keyword} requires at least two arguments`)
-  const destination = resolveDestination(stage, destinationWord.text)
-  const origin = await originOf(build, flags.from)
-  const groups: CopyGroup[] = []
-  for (const { text } of words) groups.push(await groupOf(build, stage, { instruction, text, origin }))
-  const sources = groups.flatMap((group) => group.sources)
-  if (sources.length > 1 && !destination.endsWith('/')) {
-    throw bad(line, `When using ${keyword} with more than one source file, the destination must be a directory and end with a /`)
-  }
-  const { shop, lease, limits, signal } = build
-  const shownFlags = [...(flags.chown ? [`--chown=${flags.chown}`] : []), ...(flags.chmod ? [`--chmod=${flags.chmod}`] : [])]
-  await takeStep(build, stage, {
-    config: stage.config,
-    createdBy: nop([keyword, ...shownFlags, shownSources(sources), 'in', `${destination} `].join(' ')),
-    makeLayer: () =>
-      copyStep(shop, {
-        ...{ below: stage.state.layers, groups, destination, lease, limits, signal, chown: flags.chown },
-        mode: flags.chmod === undefined ? undefined : Number.parseInt(flags.chmod, 8),
-        keepOwners: flags.from !== undefined,
-        unpack: keyword === 'ADD',
-      }),
-  })
-}
-
-interface CopyFlags {
-  readonly from?: string
-  readonly chown?: string
-  readonly chmod?: string
-}
-
-function copyFlags(build: Build, stage: Stage, { keyword, flags, line }: Instruction): CopyFlags {
-  const found: { from?: string; chown?: string; chmod?: string } = {}
-  for (const [name, raw] of flags) {
-    const value = expand(raw, stage.variables, build.escaping)
-    if (name === 'from' && keyword === 'COPY') found.from = value
-    else if (name === 'chown') found.chown = value
-    else if (name === 'chmod' && /^[0-7]{1,4}$/.test(value)) found.chmod = value
-    else if (name === 'chmod') throw bad(line, `the mode ${value} must be octal`)
-    else throw new GantryError('unsupported', `the --${name} option of ${keyword} requires BuildKit (line ${line})`, { field: name })
-  }
-  return found
-}
-
-/** What is not absolute is below the working folder; `.`, `..` and a slash at the end mean a folder. */
-function resolveDestination(stage: Stage, text: string): string {
-  const path = posix.resolve('/', stage.config.WorkingDir ?? '/', text)
-  const folder = text.endsWith('/') || /(^|\/)\.{1,2}$/.test(text)
-  return folder && path !== '/' ? `${path}/` : path
-}
-
-interface CopyOrigin {
-  readonly view: View
-  readonly imageId?: string
-}
-
-async function originOf(build: Build, from: string | undefined): Promise<CopyOrigin> {
-  if (from === undefined) return { view: build.context.view }
-  const stage = findStage(build, from)
-  const { state, id } = stage ?? (await imageState(build, from))
-  const chain = state.layers.map(({ chainId }) => chainId)
-  const lowerDirs = await build.shop.parts.snapshots.withLowerView(chain, async (dirs) => dirs)
-  return { view: { kind: 'stack', lowerDirs, mounts: [] }, imageId: id }
-}
-
-async function groupOf(
-  build: Build,
-  stage: Stage,
-  { instruction, text, origin }: { instruction: Instruction; text: string; origin: CopyOrigin },
-): Promise<CopyGroup> {
-  const { archiver } = build.shop
-  if (text.startsWith('<<')) return heredocGroup(build, stage, instruction, text)
-  if (/^(https?|ftp):\/\//.test(text) || /^git@|\.git$/.test(text)) {
-    throw new GantryError('unsupported', `ADD of an address is not supported: ${text}`, {
-      value: text,
-      remedy: 'fetch it in a RUN step, or put the file into the build context',
-    })
-  }
-  const { view, imageId } = origin
-  if (imageId !== undefined) return { view, sources: await findSources(archiver, { view, imageId }, text) }
-  const { files, folder } = build.context
-  return { view, folder, sources: await findSources(archiver, { view, files }, text) }
-}
-
-/** A file that is written in the Dockerfile itself. */
-async function heredocGroup(build: Build, stage: Stage, { heredocs, line }: Instruction, word: string): Promise<CopyGroup> {
-  const name = word.replace(/^<<-?\s*["']?/, '').replace(/["']$/, '')
-  const found = heredocs.find((heredoc) => heredoc.name === name)
-  if (!found) throw bad(line, `there is no here-document ${name}`)
-  const content = found.expand ? expandLines(found.content, stage, build) : found.content
-  const folder = join(`${build.context.folder}-inline`, String(build.inlineCount++))
-  mkdirSync(folder, { recursive: true, mode: 0o755 })
-  writeFileSync(join(folder, name), content, { mode: 0o644 })
-  const view: View = { kind: 'folder', path: folder, writable: false }
-  const files = new Map((await build.shop.archiver.list(view, '/', { sum: true })).map((file) => [file.path, file]))
-  const [source] = await findSources(build.shop.archiver, { view, files }, name)
-  return { view, sources: source ? [source] : [] }
-}
-
-/** Variables are replaced and quotes stay, as in a shell's here-document. */
-function expandLines(content: string, stage: Stage, { escaping }: Build): string {
-  return expand(
-    content.replace(/["']/g, (quote) => `${escaping}${quote}`),
-    stage.variables,
-    escaping,
-  )
-}
-
-function shownSources(sources: readonly Source[]): string {
-  const [only] = sources
-  if (sources.length === 1 && only) return `${only.folder ? 'dir' : 'file'}:${only.checksum}`
-  return `multi:${sources.map(({ checksum }) => checksum).join(',')}`
 }
 
 /** Arguments that were given and that nothing asked for. */

@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises'
-import { BlockList, isIP } from 'node:net'
+import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { GantryError } from '@gantry/contracts'
 
 /** An address that has been looked up once and checked; the connection is made to it and to no other. */
@@ -42,17 +42,30 @@ for (const [net, bits] of [
  * addresses only for hosts that the administrator listed, so that nobody reaches the machine's surroundings through a pull.
  */
 export async function checkHost(host: string, allow: { loopback: boolean; inner: boolean }): Promise<CheckedHost> {
-  const found = await resolveHost(host)
-  const isLoopback = loopback.check(found.address, found.family === 6 ? 'ipv6' : 'ipv4')
-  const isInner = inner.check(found.address, found.family === 6 ? 'ipv6' : 'ipv4')
-  if ((isLoopback && !allow.loopback) || (isInner && !isLoopback && !allow.inner)) {
+  const found = await findHost(host, 'registry')
+  if ((found.loopback && !allow.loopback) || (found.inner && !found.loopback && !allow.inner)) {
     throw new GantryError('forbidden', `registry ${host} has the private address ${found.address}`, {
       value: host,
       remedy: 'ask the administrator to list it as a private registry',
     })
   }
-  return { ...found, loopback: isLoopback }
+  return found
 }
+
+/** Looks up a host of this kind and says where its address leads. Throws `unavailable` for a name that is none. */
+export async function findHost(host: string, noun: string): Promise<CheckedHost & { readonly inner: boolean }> {
+  const found = await resolveHost(host, noun)
+  const type = found.family === 6 ? 'ipv6' : 'ipv4'
+  return { ...found, loopback: loopback.check(found.address, type), inner: inner.check(found.address, type) }
+}
+
+/** For a request that goes to the address that was checked, whatever the name says by now. */
+export const pinnedTo =
+  ({ address, family }: CheckedHost): LookupFunction =>
+  (_name, options, callback) => {
+    if (options.all) callback(null, [{ address, family }])
+    else callback(null, address, family)
+  }
 
 /** True for a registry named by its loopback address or as localhost, which docker also speaks plain HTTP with. */
 export function isLoopbackName(host: string): boolean {
@@ -61,13 +74,13 @@ export function isLoopbackName(host: string): boolean {
   return bare === 'localhost' || (family !== 0 && loopback.check(bare, family === 6 ? 'ipv6' : 'ipv4'))
 }
 
-async function resolveHost(host: string): Promise<{ address: string; family: 4 | 6 }> {
+async function resolveHost(host: string, noun: string): Promise<{ address: string; family: 4 | 6 }> {
   const bare = host.replace(/^\[|\]$/g, '')
   try {
     const { address, family } = await lookup(bare)
     const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
     return mapped ? { address: mapped, family: 4 } : { address, family: family === 6 ? 6 : 4 }
   } catch (cause) {
-    throw new GantryError('unavailable', `registry ${host} cannot be found: its name does not resolve`, { value: host }, { cause })
+    throw new GantryError('unavailable', `${noun} ${host} cannot be found: its name does not resolve`, { value: host }, { cause })
   }
 }

@@ -1,10 +1,9 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
-import type { LookupFunction } from 'node:net'
 import { GantryError, type RegistryAuth } from '@gantry/contracts'
 import { maxDocumentBytes } from '../manifest.ts'
-import { checkHost, type CheckedHost, isLoopbackName } from './address.ts'
+import { checkHost, type CheckedHost, isLoopbackName, pinnedTo } from './address.ts'
 import { basicHeader, parseChallenge, parseToken, tokenRequest } from './auth.ts'
 
 /** No byte for so long means that the connection is dead. */
@@ -173,16 +172,11 @@ async function sendOnce(
   request: RegistryRequest,
   options: { host: CheckedHost; signal: AbortSignal },
 ): Promise<http.IncomingMessage> {
-  const { address, family } = options.host
-  const pinned: LookupFunction = (_name, lookupOptions, callback) => {
-    if (lookupOptions.all) callback(null, [{ address, family }])
-    else callback(null, address, family)
-  }
   const send = url.protocol === 'https:' ? https.request : http.request
   const outgoing = send(url, {
     method: request.method,
     headers: { 'user-agent': 'gantry', ...request.headers },
-    lookup: pinned,
+    lookup: pinnedTo(options.host),
     signal: options.signal,
     timeout: idleTimeoutMs,
   })
