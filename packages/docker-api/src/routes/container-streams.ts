@@ -122,7 +122,7 @@ const everyMs = 1_000
 
 async function stats(call: IdCall, { stream, oneShot }: { stream: boolean; oneShot: boolean }) {
   const { id, name } = await find(call)
-  const { host } = await call.run(projectHost, {})
+  const host = await call.run(projectHost, {})
   if (stream) return jsonStream(call, sampled(call, { id, name }, host), { atOnce: true })
   const before = await call.run(readStats, { container: id })
   if (!before) return json(noStats(id, name))

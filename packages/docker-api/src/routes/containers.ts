@@ -173,7 +173,7 @@ function checkName(name: string | undefined): string | undefined {
 
 /** `linux/amd64[/variant]`: this machine runs its own kind only. */
 async function checkPlatform(call: Call, platform: string): Promise<void> {
-  const { host } = await call.run(projectHost, {})
+  const host = await call.run(projectHost, {})
   const [os, architecture] = platform.split('/')
   if (os !== 'linux' || (architecture !== undefined && architecture !== goArchitecture(host.architecture))) {
     throw new GantryError(

@@ -1,5 +1,5 @@
 import type { HostInfo } from '@gantry/contracts'
-import { projectHost } from '@gantry/core'
+import { listContainers, listImages, projectHost } from '@gantry/core'
 import { type Route, json, route } from '../route.ts'
 import { toInfo } from '../translate/info.ts'
 import { newestVersion, oldestVersion, versionText } from '../version.ts'
@@ -21,7 +21,7 @@ export const systemRoutes: readonly Route[] = [
     method: 'GET',
     path: '/version',
     async handle(call) {
-      const { host } = await call.run(projectHost, {})
+      const host = await call.run(projectHost, {})
       return json(versionOf(host))
     },
   }),
@@ -29,8 +29,13 @@ export const systemRoutes: readonly Route[] = [
     method: 'GET',
     path: '/info',
     async handle(call) {
-      const { host, usage } = await call.run(projectHost, {})
-      return json(toInfo(host, usage, call.projectId, new Date()))
+      const [host, containers, images] = await Promise.all([
+        call.run(projectHost, {}),
+        call.run(listContainers, {}),
+        call.run(listImages, {}),
+      ])
+      const statuses = containers.map(({ state }) => state.status)
+      return json(toInfo(host, { statuses, images: new Set(images.map(({ id }) => id)).size }, call.projectId, new Date()))
     },
   }),
 ]

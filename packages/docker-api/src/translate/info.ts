@@ -1,20 +1,33 @@
-import type { HostInfo, ProjectUsage } from '@gantry/contracts'
+import { type ContainerStatus, type HostInfo, logDrivers, networkDrivers } from '@gantry/contracts'
 import { engineVersion, gantryVersion } from '../routes/engine-version.ts'
 
-/** GET /info: the machine, and how much the caller's project has on it. */
-export function toInfo(host: HostInfo, usage: ProjectUsage | undefined, projectId: string, now: Date): object {
-  const running = usage?.running ?? 0
-  const containers = usage?.containers ?? 0
+/** GET /info: the machine, and what the caller's project has on it. */
+export function toInfo(
+  host: HostInfo,
+  own: { statuses: readonly ContainerStatus[]; images: number },
+  projectId: string,
+  now: Date,
+): object {
+  const count = (...wanted: ContainerStatus[]) => own.statuses.filter((status) => wanted.includes(status)).length
+  // As Docker counts: one that waits for its restart is running.
+  const running = count('running', 'restarting')
+  const paused = count('paused')
   return {
     ID: `gantry-${host.instanceId}-${projectId}`,
-    Containers: containers,
+    Containers: own.statuses.length,
     ContainersRunning: running,
-    ContainersPaused: 0,
-    ContainersStopped: containers - running,
-    Images: usage?.images ?? 0,
+    ContainersPaused: paused,
+    ContainersStopped: own.statuses.length - running - paused,
+    Images: own.images,
     Driver: host.storageDriver,
     DriverStatus: [],
-    Plugins: { Volume: ['local'], Network: ['bridge', 'host', 'null'], Authorization: null, Log: ['json-file', 'none'] },
+    Plugins: {
+      Volume: ['local'],
+      Network: [...networkDrivers, 'host', 'null'].sort(),
+      Authorization: null,
+      // `none` is a setting of a container, not one of Docker's drivers.
+      Log: logDrivers.filter((driver) => driver !== 'none').sort(),
+    },
     MemoryLimit: true,
     SwapLimit: host.swapBytes > 0 || host.cgroupVersion !== 'v2',
     CpuCfsPeriod: true,
