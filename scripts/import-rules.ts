@@ -8,7 +8,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   'packages/engine': ['@gantry/contracts'],
   'packages/api': ['@gantry/contracts', '@gantry/core'],
   'packages/docker-api': ['@gantry/contracts', '@gantry/core'],
-  'packages/agent/src/testing': ['@gantry/contracts', '@gantry/agent-rpc/client'],
+  'packages/agent/src/testing': ['@gantry/contracts', '@gantry/agent-rpc/client', '@gantry/engine/testing'],
   'packages/agent': ['@gantry/contracts', '@gantry/agent-rpc/server', '@gantry/engine'],
   'apps/gateway': ['@gantry/contracts', '@gantry/api', '@gantry/core', '@gantry/docker-api'],
   'apps/panel': ['@gantry/contracts', '@gantry/api', '@gantry/ui'],
