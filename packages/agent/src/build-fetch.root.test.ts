@@ -1,4 +1,4 @@
-import { tarOf } from '@gantry/engine/testing'
+import { type Entry, tarOf } from '@gantry/engine/testing'
 import { createHash } from 'node:crypto'
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { developerPolicy } from '@gantry/contracts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { buildOn, type BuildOptions, buildTar } from './testing/builds.ts'
+import { type BuildOptions, buildTar } from './testing/builds.ts'
 import { settledCounts } from './testing/kernel-counts.ts'
 import { TestAgent } from './testing/test-agent.ts'
 
@@ -54,7 +54,8 @@ afterAll(async () => {
   await agent[Symbol.asyncDispose]()
 })
 
-const build = (dockerfile: string, options: BuildOptions = {}, signal?: AbortSignal) => buildOn(agent, dockerfile, { options, signal })
+const build = async (dockerfile: string, options: BuildOptions = {}, signal?: AbortSignal, files: readonly Entry[] = []) =>
+  buildTar(agent, await tarOf([{ name: 'Dockerfile', content: dockerfile }, ...files]), options, signal)
 async function say(image: string, script: string): Promise<string[]> {
   const id = await agent.run({ image, command: ['sh', '-c', script] })
   await agent.wait(id)
@@ -189,7 +190,7 @@ test('ADD unpacks archives of every packing', async () => {
     { name: 'no.gz', content: gzipSync('text') },
   ]
   const adds = files.map(({ name }) => `ADD ${name} /out/${name}/`)
-  await buildOn(agent, ['FROM busybox', ...adds].join('\n'), { files, options: { references: ['packed:1'] } })
+  await build(['FROM busybox', ...adds].join('\n'), { references: ['packed:1'] }, undefined, files)
   const seen = await say('packed:1', 'cd /out; for each in plain gz bz2 xz zst; do cat $each/x; echo; done; gunzip -c no.gz/no.gz')
   expect(seen).toEqual(['packed', 'packed', 'packed', 'packed', 'packed', 'text'])
 })

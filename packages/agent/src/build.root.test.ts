@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { developerPolicy } from '@gantry/contracts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { buildOn, type BuildOptions, buildTar } from './testing/builds.ts'
+import { type BuildOptions, buildTar } from './testing/builds.ts'
 import { settledCounts } from './testing/kernel-counts.ts'
 import { TestAgent } from './testing/test-agent.ts'
 
@@ -18,8 +18,8 @@ afterAll(async () => {
   await agent[Symbol.asyncDispose]()
 })
 
-const build = (dockerfile: string, files: readonly Entry[] = [], options: BuildOptions = {}, signal?: AbortSignal) =>
-  buildOn(agent, dockerfile, { files, options, signal })
+const build = async (dockerfile: string, files: readonly Entry[] = [], options: BuildOptions = {}, signal?: AbortSignal) =>
+  buildTar(agent, await tarOf([{ name: 'Dockerfile', content: dockerfile }, ...files]), options, signal)
 const inspect = (image: string) => agent.client.call('image.inspect', { projectId, image })
 
 /** What a container of the image says. */

@@ -1,21 +1,10 @@
-import { type Entry, tarOf } from '@gantry/engine/testing'
 import { buildEventSchema, hostAdminPolicy, type InputOf, type Progress } from '@gantry/contracts'
 import { sendAll } from './archives.ts'
 import type { TestAgent } from './test-agent.ts'
 
 export type BuildOptions = Partial<InputOf<'image.build'>>
 
-interface Context {
-  readonly files?: readonly Entry[]
-  readonly options?: BuildOptions
-  readonly signal?: AbortSignal | undefined
-}
-
-/** Builds this Dockerfile with these files beside it, as host administrator where nothing else is said. */
-export async function buildOn(agent: TestAgent, dockerfile: string, { files = [], options, signal }: Context = {}) {
-  return buildTar(agent, await tarOf([{ name: 'Dockerfile', content: dockerfile }, ...files]), options, signal)
-}
-
+/** Builds this context, as host administrator where nothing else is said. */
 export async function buildTar(agent: TestAgent, tar: Uint8Array, options: BuildOptions = {}, signal?: AbortSignal) {
   const input = { projectId: agent.projectId, policy: hostAdminPolicy, ...options }
   const { channel, result } = agent.client.duplex('image.build', input, signal ? { signal } : {})
