@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { GantryError, type Role, type User } from '@gantry/contracts'
-import { type Database, findProject, findRole, findSessionById, listMemberships, listProjects, toUser } from '@gantry/db'
+import { findLimits, findRole, findSessionById, listMemberships, listProjects, toUser } from '@gantry/db'
 import type { Backend, Caller, SignedIn } from './backend.ts'
 import { renewCredential } from './identity/credential.ts'
 import { isLive } from './identity/session-life.ts'
@@ -42,22 +42,8 @@ export async function authorise(backend: Backend, caller: Caller, permission: Pe
 async function projectRole({ db }: Backend, { credential }: Caller, user: User, projectId: string): Promise<Role | null> {
   if (credential?.kind === 'token') return credential.projectId === projectId ? credential.role : null
   if (!user.hostAdmin) return findRole(db.read, projectId, user.id)
-  return (await isProject(db, projectId)) ? 'admin' : null
-}
-
-/** A host administrator may do everything in every project, so all there is to know is that it exists; the agent knows when it does not. */
-const knownMs = 2_000
-const knownProjects = new WeakMap<Database, Map<string, number>>()
-
-async function isProject(db: Database, projectId: string): Promise<boolean> {
-  const known = knownProjects.get(db) ?? new Map<string, number>()
-  knownProjects.set(db, known)
-  const now = performance.now()
-  if (now - (known.get(projectId) ?? Number.NEGATIVE_INFINITY) < knownMs) return true
-  const found = (await findProject(db.read, projectId)) !== null
-  if (found) known.set(projectId, now)
-  else known.delete(projectId)
-  return found
+  // A host administrator may do everything in every project, so all there is to know is that it exists.
+  return (await findLimits(db.read, projectId)) ? 'admin' : null
 }
 
 /** Projects the user can see, with the role there. */

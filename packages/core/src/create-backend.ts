@@ -24,7 +24,9 @@ export interface BackendOptions {
 
 /** Opens the database and wires what use cases work with. The agent is first asked when something needs it. */
 export async function createBackend(options: BackendOptions): Promise<Backend> {
-  const db = await openDatabase({ url: options.databaseUrl, migrationsDir: options.migrationsDir })
+  const { databaseUrl: url, migrationsDir, log } = options
+  const onSyncError = (error: unknown) => log.error('the disk refuses what was written to the database', { error })
+  const db = await openDatabase({ url, migrationsDir, onSyncError })
   return composeBackend({ ...options, db, agent: createAgentClient(options.agentSocket) })
 }
 

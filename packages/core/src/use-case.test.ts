@@ -5,6 +5,7 @@ import { expect, it } from 'vitest'
 import { z } from 'zod'
 import type { Caller } from './backend.ts'
 import { startContainer } from './container/power-container.ts'
+import { getHostPolicy, setHostPolicy } from './host/host-policy.ts'
 import { projectFields } from './lib/project-input.ts'
 import { getProject } from './project/projects.ts'
 import { type TestBackend, testBackend } from './testing/index.ts'
@@ -135,4 +136,26 @@ it('says unavailable when another process keeps the database locked, and changes
   other.exec('ROLLBACK')
   other.close()
   expect(await readSetting(test.backend.db.read, 'note')).toBeUndefined()
+})
+
+it('has changes of rights on the disk before it says so, and does not wait for it with what the agent keeps', async () => {
+  await using test = await testBackend()
+  const root = await test.user('root@example.org', { hostAdmin: true })
+  await test.project('shop')
+  let flushed = 0
+  const backend = {
+    ...test.backend,
+    db: {
+      ...test.backend.db,
+      flush: async () => {
+        flushed += 1
+        await test.backend.db.flush()
+      },
+    },
+  }
+  const { id } = test.agent.makeContainer('shop')
+  await startContainer.execute(backend, root, { projectId: 'shop', container: id })
+  expect(flushed).toBe(0)
+  await setHostPolicy.execute(backend, root, await getHostPolicy.execute(backend, root, undefined))
+  expect(flushed).toBe(1)
 })

@@ -98,6 +98,8 @@ class Execution<S extends z.ZodType, O, P extends Permission, A, B> {
   readonly #operationId = randomUUID()
   #object: string
   #actor: { id: string | null; name: string }
+  /** As it is at the start: running changes nothing of it. */
+  readonly #parameters: string
   #intended = false
   #committed = false
 
@@ -108,6 +110,7 @@ class Execution<S extends z.ZodType, O, P extends Permission, A, B> {
     this.#input = input
     this.#projectId = definition.project ? definition.project(input) : (input as { projectId?: string } | undefined)?.projectId
     this.#object = definition.object?.(input) ?? ''
+    this.#parameters = definition.effect === 'read' ? '' : redactedParameters(input)
     this.#actor = { id: caller.user?.id ?? null, name: caller.user?.email ?? 'nobody' }
   }
 
@@ -186,6 +189,7 @@ class Execution<S extends z.ZodType, O, P extends Permission, A, B> {
       return result
     })
     this.#committed = true
+    if (outlivesPower(this.#definition.permission)) await this.#backend.db.flush()
     return written
   }
 
@@ -224,11 +228,19 @@ class Execution<S extends z.ZodType, O, P extends Permission, A, B> {
       projectId: this.#projectId ?? null,
       verb: this.#definition.verb,
       object: this.#object,
-      parameters: redactedParameters(this.#input),
+      parameters: this.#parameters,
       outcome,
       error,
     }
   }
+}
+
+/**
+ * People, rights, limits and policy: they are in the database alone, so a change that was acknowledged must be on the disk. What was
+ * done to containers, images, volumes and networks the agent can be asked for; see docs/adr/0011.
+ */
+function outlivesPower(permission: Permission): boolean {
+  return !/^(container|image|volume|network)\./.test(permission)
 }
 
 const denials = new Set(['unauthenticated', 'forbidden', 'quota_exceeded', 'rate_limited'])

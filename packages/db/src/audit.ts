@@ -1,19 +1,38 @@
 import type { AuditEntry, AuditFacets, AuditFilter } from '@gantry/contracts'
 import type { Reader, Transaction } from './database.ts'
 import type { Prisma } from './generated/sqlite/client.ts'
-import type { AuditHeadModel } from './generated/sqlite/models.ts'
+import { sqlOf } from './sql.ts'
 
-export type AuditHeadRow = AuditHeadModel
+/** The end of the chain, as it is kept. */
+type AuditHead = Record<'hash' | 'seal', string> & { seq: number }
 type OutcomeRow<T> = Omit<T, 'outcome'> & { outcome: AuditEntry['outcome'] }
 const typed = <T extends { outcome: string }>(row: T) => row as OutcomeRow<T>
 
 /** Who may see which entries: all, or those of the given projects and of the user's own. */
 export type AuditScope = 'all' | { userId: string; projectIds: string[] }
 
-export const findAuditHead = (db: Reader | Transaction) => db.auditHead.findUnique({ where: { id: 1 } })
-export const insertAuditEntry = (tx: Transaction, data: AuditEntry) => tx.auditEntry.create({ data })
-export const writeAuditHead = (tx: Transaction, { seq, hash, seal }: Omit<AuditHeadRow, 'id'>) =>
-  tx.auditHead.upsert({ where: { id: 1 }, create: { id: 1, seq, hash, seal }, update: { seq, hash, seal } })
+export async function findAuditHead(db: Reader | Transaction): Promise<AuditHead | null> {
+  const [row] = await sqlOf(db).all('SELECT "seq", "hash", "seal" FROM "AuditHead" WHERE "id" = 1')
+  return row ? { seq: Number(row.seq), hash: String(row.hash), seal: String(row.seal) } : null
+}
+
+const entryColumns = [
+  ...(['seq', 'time', 'actorId', 'actor', 'address', 'projectId', 'verb'] as const),
+  ...(['object', 'parameters', 'outcome', 'error', 'prevHash', 'hash'] as const),
+]
+const insertEntry = `INSERT INTO "AuditEntry" (${entryColumns.map((name) => `"${name}"`).join(', ')})
+  VALUES (${entryColumns.map((_, index) => `$${index + 1}`).join(', ')})`
+
+export async function insertAuditEntry(tx: Transaction, entry: AuditEntry): Promise<void> {
+  await sqlOf(tx).run(insertEntry, ...entryColumns.map((name) => entry[name]))
+}
+
+const writeHead = `INSERT INTO "AuditHead" ("id", "seq", "hash", "seal") VALUES (1, $1, $2, $3)
+  ON CONFLICT ("id") DO UPDATE SET "seq" = excluded."seq", "hash" = excluded."hash", "seal" = excluded."seal"`
+
+export async function writeAuditHead(tx: Transaction, { seq, hash, seal }: AuditHead): Promise<void> {
+  await sqlOf(tx).run(writeHead, seq, hash, seal)
+}
 
 /** Entries after `seq`, oldest first: for reading the whole chain in pages. */
 export async function readAuditChain(db: Reader, afterSeq: number, limit: number): Promise<AuditEntry[]> {

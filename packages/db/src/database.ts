@@ -1,13 +1,13 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3'
 import { PrismaPg } from '@prisma/adapter-pg'
-import type { SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import { GantryError } from '@gantry/contracts'
 import { PrismaClient as PostgresClient } from './generated/postgresql/client.ts'
 import { type Prisma, PrismaClient } from './generated/sqlite/client.ts'
 import { applyMigrations } from './migrate.ts'
+import { bindSql } from './sql.ts'
+import { type SharedConnection, Writer, openReader, sqliteAdapter } from './sqlite.ts'
 
 /** Queries outside a transaction: reads only. Both providers' clients have the same shape; SQLite's stands for both. */
 export type Reader = Omit<PrismaClient, '$transaction' | '$connect' | '$disconnect' | '$on' | '$use' | '$extends'>
@@ -18,10 +18,12 @@ export interface Database {
   readonly provider: 'sqlite' | 'postgresql'
   readonly read: Reader
   /**
-   * Runs `work` in one transaction and commits when it resolves. On SQLite it holds the write lock from its start.
-   * A database that stays locked for `busyTimeoutMs` or cannot be reached is `unavailable`; nothing is then changed.
+   * Runs `work` in one transaction and commits when it resolves. On SQLite it holds the write lock from its start, and no other
+   * transaction of this process can begin: `work` must wait for nothing but its own queries. A database that stays locked for `busyTimeoutMs` or cannot be reached is `unavailable`; nothing is then changed.
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
+  /** Resolves when all that was committed is on the disk, where a loss of power leaves it. */
+  flush(): Promise<void>
   close(): Promise<void>
 }
 
@@ -31,56 +33,62 @@ export interface DatabaseOptions {
   /** Folder with one folder of migrations per provider; absent: the database must exist and is left as it is. */
   migrationsDir?: string
   busyTimeoutMs?: number
+  /** Told when the disk refuses what was committed and nobody waits for (SQLite). */
+  onSyncError?: (error: unknown) => void
 }
 
 /** Opens the database, making and migrating it as needed. */
-export async function openDatabase({ url, migrationsDir, busyTimeoutMs = 5_000 }: DatabaseOptions): Promise<Database> {
+export async function openDatabase(asked: DatabaseOptions): Promise<Database> {
+  const { url, migrationsDir, busyTimeoutMs = 5_000, onSyncError = () => undefined } = asked
   const sqlite = url.startsWith('file:')
   const file = url.slice('file:'.length)
   if (sqlite && migrationsDir === undefined && !existsSync(file)) throw new GantryError('not_found', `there is no database ${file}`)
   if (sqlite) mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-  const adapter = () => (sqlite ? sqliteAdapter(url) : new PrismaPg({ connectionString: url, max: 8 }))
   const provider = sqlite ? 'sqlite' : 'postgresql'
-  if (migrationsDir !== undefined)
-    await available(busyTimeoutMs, () => applyMigrations(adapter(), provider, `${migrationsDir}/${provider}`))
-  return connect(provider, adapter, busyTimeoutMs)
+  if (migrationsDir !== undefined) {
+    const adapter = sqlite ? sqliteAdapter(url) : new PrismaPg({ connectionString: url, max: 1 })
+    await available(busyTimeoutMs, () => applyMigrations(adapter, provider, `${migrationsDir}/${provider}`))
+  }
+  if (!sqlite) return connectPostgres(url, busyTimeoutMs)
+  return available(busyTimeoutMs, () => connectSqlite(url, busyTimeoutMs, onSyncError))
 }
 
-function connect(provider: Database['provider'], adapter: () => SqlDriverAdapterFactory, busyTimeoutMs: number): Database {
-  const Client = (provider === 'sqlite' ? PrismaClient : PostgresClient) as typeof PrismaClient
-  // Longer errors quote what was to be written, passwords and all.
-  const options = { errorFormat: 'minimal' as const, transactionOptions: { maxWait: 10_000, timeout: 15_000 } }
-  const writer = new Client({ adapter: adapter(), ...options })
-  // SQLite's transactions and loose queries would share one connection: what is read outside would be inside somebody's transaction.
-  const reader = provider === 'sqlite' ? new Client({ adapter: adapter(), ...options }) : writer
+// Longer errors quote what was to be written, passwords and all.
+const options = { errorFormat: 'minimal' as const, transactionOptions: { maxWait: 10_000, timeout: 15_000 } }
+
+async function connectSqlite(url: string, busyTimeoutMs: number, onSyncError: (error: unknown) => void): Promise<Database> {
+  // Two connections: on one, what is read outside would be inside somebody's transaction.
+  const connection = await Writer.open(url, onSyncError)
+  const outside = await openReader(url)
+  const clientOf = ({ adapter, sql }: SharedConnection) => {
+    const client = new PrismaClient({ adapter, ...options })
+    bindSql(client, sql)
+    return client
+  }
+  const writer = clientOf(connection)
+  const reader = clientOf(outside)
   return {
-    provider,
+    provider: 'sqlite',
     read: reader,
-    transaction: (work) =>
-      available(busyTimeoutMs, () =>
-        writer.$transaction(async (tx) => {
-          if (provider === 'sqlite') await tx.writeLock.update({ where: { id: 1 }, data: { turn: { increment: 1 } } })
-          return work(tx)
-        }),
-      ),
+    transaction: (work) => available(busyTimeoutMs, () => connection.transaction(() => work(writer))),
+    flush: () => connection.flush(),
     async close() {
+      await connection.close()
       await writer.$disconnect()
-      if (reader !== writer) await reader.$disconnect()
+      await reader.$disconnect()
     },
   }
 }
 
-/** One connection in WAL mode; commits are on disk when they return (the audit log relies on it). */
-function sqliteAdapter(url: string): SqlDriverAdapterFactory {
-  const factory = new PrismaBetterSqlite3({ url, timeout: 0 })
+function connectPostgres(url: string, busyTimeoutMs: number): Database {
+  const Client = PostgresClient as unknown as typeof PrismaClient
+  const client = new Client({ adapter: new PrismaPg({ connectionString: url, max: 8 }), ...options })
   return {
-    provider: factory.provider,
-    adapterName: factory.adapterName,
-    async connect(): Promise<SqlDriverAdapter> {
-      const connection = await factory.connect()
-      await connection.executeScript('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;')
-      return connection
-    },
+    provider: 'postgresql',
+    read: client,
+    transaction: (work) => available(busyTimeoutMs, () => client.$transaction(work)),
+    flush: async () => undefined,
+    close: () => client.$disconnect(),
   }
 }
 

@@ -1,15 +1,18 @@
+import { randomUUID } from 'node:crypto'
 import type { Reader, Transaction } from './database.ts'
+import { sqlOf } from './sql.ts'
 
 export const holdingKinds = ['container', 'volume', 'image'] as const
 export type HoldingKind = (typeof holdingKinds)[number]
 export type HoldingCounts = Record<HoldingKind, number>
 
+const count = 'SELECT "kind", COUNT(*) AS "count" FROM "Holding" WHERE "projectId" = $1 GROUP BY "kind"'
+
 /** What a project has and has reserved. */
 export async function countHoldings(db: Reader | Transaction, projectId: string): Promise<HoldingCounts> {
-  const groups = await db.holding.groupBy({ by: ['kind'], where: { projectId }, _count: { _all: true } })
-  const counts: HoldingCounts = { container: 0, volume: 0, image: 0 }
-  for (const { kind, _count } of groups) if (kind in counts) counts[kind as HoldingKind] = _count._all
-  return counts
+  const groups = await sqlOf(db).all(count, projectId)
+  const found = new Map(groups.map((group) => [group.kind, Number(group.count)]))
+  return { container: found.get('container') ?? 0, volume: found.get('volume') ?? 0, image: found.get('image') ?? 0 }
 }
 
 export const listHoldings = (db: Reader | Transaction, where: { projectId?: string; kind?: HoldingKind } = {}) =>
@@ -30,26 +33,35 @@ export interface Reservation {
   keys: string[]
 }
 
+const reserve = `INSERT INTO "Holding" ("id", "projectId", "kind", "key", "state", "operationId", "createdById", "createdAt")
+  VALUES ($1, $2, $3, $4, 'requested', $5, $6, $7)`
+
 /** Reserves one holding per key; they go with `releaseHoldings` or become `present` with `presentHoldings`. */
-export const reserveHoldings = (tx: Transaction, { projectId, operationId, createdById, kind, keys }: Reservation) =>
-  tx.holding.createMany({ data: keys.map((key) => ({ projectId, operationId, createdById, kind, key, state: 'requested' })) })
+export async function reserveHoldings(tx: Transaction, { projectId, operationId, createdById, kind, keys }: Reservation): Promise<void> {
+  const now = new Date()
+  for (const key of keys) await sqlOf(tx).run(reserve, randomUUID(), projectId, kind, key, operationId, createdById, now)
+}
+
 /** Gives up what an operation has reserved. */
-export const releaseHoldings = (tx: Transaction, operationId: string) =>
-  tx.holding.deleteMany({ where: { operationId, state: 'requested' } })
+export const releaseHoldings = (tx: Transaction, operationId: string): Promise<number> =>
+  sqlOf(tx).run(`DELETE FROM "Holding" WHERE "operationId" = $1 AND "state" = 'requested'`, operationId)
+
+const present = `INSERT INTO "Holding" ("id", "projectId", "kind", "key", "state", "createdById", "createdAt")
+  VALUES ($1, $2, $3, $4, 'present', $5, $6)
+  ON CONFLICT ("kind", "projectId", "key") DO UPDATE
+  SET "state" = 'present', "operationId" = NULL, "createdById" = COALESCE(excluded."createdById", "Holding"."createdById")`
 
 /** Records what is there; what was known before keeps its maker unless one is named. */
 export async function presentHoldings(
   tx: Transaction,
   { projectId, kind, keys, createdById }: { projectId: string; kind: HoldingKind; keys: string[]; createdById: string | null },
 ): Promise<void> {
-  for (const key of keys) {
-    await tx.holding.upsert({
-      where: { kind_projectId_key: { kind, projectId, key } },
-      create: { projectId, kind, key, createdById, state: 'present' },
-      update: { state: 'present', operationId: null, ...(createdById === null ? {} : { createdById }) },
-    })
-  }
+  const now = new Date()
+  for (const key of keys) await sqlOf(tx).run(present, randomUUID(), projectId, kind, key, createdById, now)
 }
 
-export const deleteHoldings = (tx: Transaction, projectId: string, kind: HoldingKind, keys: string[]) =>
-  tx.holding.deleteMany({ where: { projectId, kind, key: { in: keys } } })
+export const deleteHolding = (tx: Transaction, projectId: string, kind: HoldingKind, key: string): Promise<number> =>
+  sqlOf(tx).run('DELETE FROM "Holding" WHERE "kind" = $1 AND "projectId" = $2 AND "key" = $3', kind, projectId, key)
+export async function deleteHoldings(tx: Transaction, projectId: string, kind: HoldingKind, keys: string[]): Promise<void> {
+  if (keys.length > 0) await tx.holding.deleteMany({ where: { projectId, kind, key: { in: keys } } })
+}

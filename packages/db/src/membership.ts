@@ -1,12 +1,13 @@
 import { type Member, type Role, roles } from '@gantry/contracts'
 import type { Reader, Transaction } from './database.ts'
+import { sqlOf } from './sql.ts'
 
 /** An unknown word in the database counts as the weakest role. */
 const toRole = (role: string): Role => roles.find((known) => known === role) ?? 'viewer'
 
 export async function findRole(db: Reader | Transaction, projectId: string, userId: string): Promise<Role | null> {
-  const row = await db.membership.findUnique({ where: { projectId_userId: { projectId, userId } } })
-  return row && toRole(row.role)
+  const [row] = await sqlOf(db).all('SELECT "role" FROM "Membership" WHERE "projectId" = $1 AND "userId" = $2', projectId, userId)
+  return row ? toRole(String(row.role)) : null
 }
 
 /** Projects of one user with their role there. */

@@ -1,9 +1,10 @@
 import type { Reader, Transaction } from './database.ts'
+import { sqlOf } from './sql.ts'
 
 /** The parsed value, or undefined. */
 export async function readSetting(db: Reader | Transaction, key: string): Promise<unknown> {
-  const row = await db.setting.findUnique({ where: { key } })
-  return row ? JSON.parse(row.value) : undefined
+  const [row] = await sqlOf(db).all('SELECT "value" FROM "Setting" WHERE "key" = $1', key)
+  return row ? JSON.parse(String(row.value)) : undefined
 }
 
 export const writeSetting = (tx: Transaction, key: string, value: unknown) =>

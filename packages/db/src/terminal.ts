@@ -1,4 +1,5 @@
 import type { Reader, Transaction } from './database.ts'
+import { sqlOf } from './sql.ts'
 
 export const insertTerminal = (
   tx: Transaction,
@@ -9,4 +10,5 @@ export const findTerminal = (db: Reader, where: { id: string; projectId: string;
 export const listTerminals = (db: Reader, where: { projectId: string; containerId: string; userId: string }) =>
   db.terminal.findMany({ where, orderBy: { createdAt: 'asc' } })
 export const deleteTerminals = (tx: Transaction, ids: string[]) => tx.terminal.deleteMany({ where: { id: { in: ids } } })
-export const deleteTerminalsOfContainer = (tx: Transaction, containerId: string) => tx.terminal.deleteMany({ where: { containerId } })
+export const deleteTerminalsOfContainer = (tx: Transaction, containerId: string): Promise<number> =>
+  sqlOf(tx).run('DELETE FROM "Terminal" WHERE "containerId" = $1', containerId)

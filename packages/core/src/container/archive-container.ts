@@ -1,5 +1,5 @@
 import { type AgentClient, type PathStat, containerPathSchema, containerRefSchema } from '@gantry/contracts'
-import { findProject, toLimits } from '@gantry/db'
+import { findLimits } from '@gantry/db'
 import { z } from 'zod'
 import type { Backend } from '../backend.ts'
 import { roomFor } from '../image/room.ts'
@@ -79,9 +79,8 @@ export function writeContainerArchive(source: ArchiveSource) {
 
 async function roomOf(backend: Backend, projectId: string): Promise<{ maxBytes: number } | undefined> {
   const diskBytes = await measureDisk(backend, projectId)
-  const project = await findProject(backend.db.read, projectId)
-  if (!project) return undefined
-  const limits = toLimits(project)
+  const limits = await findLimits(backend.db.read, projectId)
+  if (!limits) return undefined
   // What is written counts as one more of anything.
   const refusal = checkQuota({ containers: 0, volumes: 0, images: 0, diskBytes }, { images: 1 }, { diskBytes: limits.diskBytes })
   if (refusal) throw refusal

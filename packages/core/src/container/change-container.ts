@@ -6,7 +6,7 @@ import {
   containerUpdateSchema,
   resourcesSchema,
 } from '@gantry/contracts'
-import { deleteHoldings, deleteTerminalsOfContainer } from '@gantry/db'
+import { deleteHolding, deleteHoldings, deleteTerminalsOfContainer } from '@gantry/db'
 import { z } from 'zod'
 import { containerFields, projectFields } from '../lib/project-input.ts'
 import { goneVolumes } from '../volume/gone-volumes.ts'
@@ -59,7 +59,7 @@ export const removeContainer = useCase({
     await backend.agent.call('container.remove', { ...input, container: id })
     const gone = input.volumes ? await goneVolumes(backend, projectId) : []
     await commit(async (tx) => {
-      await deleteHoldings(tx, projectId, 'container', [id])
+      await deleteHolding(tx, projectId, 'container', id)
       await deleteHoldings(tx, projectId, 'volume', gone)
       await deleteTerminalsOfContainer(tx, id)
     })

@@ -1,5 +1,5 @@
 import { type ContainerInspect, type ContainerSpec, GantryError, SYSTEM_PROJECT, containerSpecSchema } from '@gantry/contracts'
-import { type Transaction, findProject, knownKeys, presentHoldings, reserveHoldings, toLimits } from '@gantry/db'
+import { type Transaction, findLimits, knownKeys, presentHoldings, reserveHoldings } from '@gantry/db'
 import { z } from 'zod'
 import type { Backend } from '../backend.ts'
 import { hostPolicy } from '../host/host-policy.ts'
@@ -108,8 +108,8 @@ export async function checkAgainstProject(
   projectId: string,
   resources: ContainerSpec['resources'],
 ): Promise<void> {
-  const row = await findProject(backend.db.read, projectId)
-  if (!row) throw new GantryError('not_found', `project ${projectId} not found`, { value: projectId })
-  const tooLarge = checkResources(resources, toLimits(row))
+  const limits = await findLimits(backend.db.read, projectId)
+  if (!limits) throw new GantryError('not_found', `project ${projectId} not found`, { value: projectId })
+  const tooLarge = checkResources(resources, limits)
   if (tooLarge) throw tooLarge
 }

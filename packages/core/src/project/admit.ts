@@ -1,5 +1,5 @@
 import { GantryError, type ProjectLimits } from '@gantry/contracts'
-import { type HoldingCounts, type ProjectRow, type Transaction, countHoldings, findProject, lockProject, toLimits } from '@gantry/db'
+import { type HoldingCounts, type Transaction, countHoldings, findLimits, lockProject } from '@gantry/db'
 import type { Backend } from '../backend.ts'
 import { type Counted, checkQuota } from '../policy/quota.ts'
 
@@ -10,9 +10,9 @@ export interface Admission {
 
 /** Locks the project until the transaction ends: whoever counts after this counts what others have reserved. */
 export async function lockForAdmission(tx: Transaction, projectId: string): Promise<Admission> {
-  const row: ProjectRow | null = await lockProject(tx, projectId)
-  if (!row) throw new GantryError('not_found', `project ${projectId} not found`, { value: projectId })
-  return { limits: toLimits(row), counts: await countHoldings(tx, projectId) }
+  const limits = await lockProject(tx, projectId)
+  if (!limits) throw new GantryError('not_found', `project ${projectId} not found`, { value: projectId })
+  return { limits, counts: await countHoldings(tx, projectId) }
 }
 
 /** Throws `quota_exceeded` unless `ask` fits. `diskBytes` is what is used now, where the project has a disk limit. */
@@ -24,8 +24,8 @@ export function admit({ limits, counts }: Admission, ask: Partial<Counted>, disk
 
 /** Bytes that the project uses, measured only where a limit asks for it. */
 export async function measureDisk({ agent, db }: Backend, projectId: string): Promise<number | undefined> {
-  const project = await findProject(db.read, projectId)
-  if (!project || project.diskBytes === null) return undefined
+  const limits = await findLimits(db.read, projectId)
+  if (limits?.diskBytes === undefined) return undefined
   const [usage] = await agent.call('project.usage', { ids: [projectId] })
   return usage?.diskBytes
 }

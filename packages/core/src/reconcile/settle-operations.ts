@@ -10,7 +10,7 @@ export async function settleOperations(backend: Backend): Promise<void> {
     if (backend.inFlight.has(operation.id)) continue
     const { id, createdAt, ...about } = operation
     await backend.db.transaction(async (tx) => {
-      const { count } = await deleteOperation(tx, id)
+      const count = await deleteOperation(tx, id)
       if (count === 0) return
       await releaseHoldings(tx, id)
       const error = `unavailable: cut short, outcome unknown; it was asked for at ${createdAt.toISOString()}`
