@@ -1,12 +1,21 @@
-import type { Endpoint, PublishedPort } from '@gantry/contracts'
+import type { Endpoint, EndpointSpec, PublishedPort } from '@gantry/contracts'
+
+/** Who is on the networks, as its names are known there. */
+export interface NamedContainer {
+  readonly id: string
+  readonly name: string
+  readonly hostname: string
+}
+
+/** What a container asked of one network; a list of containers knows no more than the network's name. */
+type Asked = Pick<EndpointSpec, 'network'> & Partial<EndpointSpec>
 
 /** One entry of `NetworkSettings.Networks`. */
-export function toEndpointSettings(endpoint: Endpoint): object {
+function toEndpointSettings(endpoint: Endpoint, asked: Asked | undefined, container: NamedContainer | undefined): object {
   const { networkId, aliases, macAddress, ipv4Address, ipv4PrefixLength, ipv4Gateway, ipv6Address, ipv6PrefixLength, ipv6Gateway } =
     endpoint
-  const linkLocal = endpoint.linkLocalAddresses ?? []
   return {
-    IPAMConfig: linkLocal.length > 0 ? { LinkLocalIPs: linkLocal } : null,
+    IPAMConfig: toIpamConfig(endpoint, asked),
     Links: endpoint.links?.map(({ container, alias }) => `${container}:${alias}`) ?? null,
     Aliases: aliases.length > 0 ? aliases : null,
     MacAddress: macAddress,
@@ -20,8 +29,25 @@ export function toEndpointSettings(endpoint: Endpoint): object {
     IPv6Gateway: ipv6Gateway,
     GlobalIPv6Address: ipv6Address,
     GlobalIPv6PrefixLen: ipv6PrefixLength,
-    DNSNames: aliases.length > 0 ? aliases : null,
+    DNSNames: toDnsNames(endpoint, container),
   }
+}
+
+function toIpamConfig(endpoint: Endpoint, asked: Asked | undefined): object | null {
+  const linkLocal = endpoint.linkLocalAddresses ?? []
+  const config = {
+    ...(asked?.ipv4Address ? { IPv4Address: asked.ipv4Address } : {}),
+    ...(asked?.ipv6Address ? { IPv6Address: asked.ipv6Address } : {}),
+    ...(linkLocal.length > 0 ? { LinkLocalIPs: linkLocal } : {}),
+  }
+  return Object.keys(config).length > 0 ? config : null
+}
+
+/** Docker names none on its default network; in a list, which knows no hostnames, neither. */
+function toDnsNames({ network, aliases }: Endpoint, container: NamedContainer | undefined): string[] | null {
+  if (!container || ['bridge', 'host', 'none'].includes(network)) return null
+  const names = [container.name, ...aliases, container.id.slice(0, 12), container.hostname]
+  return [...new Set(names.filter((name) => name !== ''))]
 }
 
 /** Endpoints have no id of their own here: network and hardware address name one as well, in Docker's 64 digits. */
@@ -32,12 +58,22 @@ export function endpointId({ networkId, macAddress }: Pick<Endpoint, 'networkId'
 /** `NetworkSettings.Networks`: of a container that does not run, what it asked for, without addresses. */
 export function toNetworks(
   endpoints: readonly Endpoint[],
-  { networkMode, wantedNetworks }: { networkMode: string; wantedNetworks: readonly string[] },
+  { networkMode, asked, container }: { networkMode: string; asked: readonly Asked[]; container?: NamedContainer },
 ): Record<string, object> {
-  if (endpoints.length > 0) return Object.fromEntries(endpoints.map((endpoint) => [endpoint.network, toEndpointSettings(endpoint)]))
+  const askedOf = (network: string) => asked.find((one) => one.network === network)
+  if (endpoints.length > 0) {
+    return Object.fromEntries(
+      endpoints.map((endpoint) => [endpoint.network, toEndpointSettings(endpoint, askedOf(endpoint.network), container)]),
+    )
+  }
   if (networkMode.startsWith('container:')) return {}
-  const names = wantedNetworks.length > 0 ? wantedNetworks : [networkMode]
-  return Object.fromEntries(names.map((network) => [network, toEndpointSettings({ ...nowhere, network })]))
+  const wanted = asked.length > 0 ? asked : [{ network: networkMode }]
+  return Object.fromEntries(
+    wanted.map(({ network, aliases = [], links, linkLocalAddresses, priority, driverOptions }: Asked) => [
+      network,
+      toEndpointSettings({ ...nowhere, network, aliases, links, linkLocalAddresses, priority, driverOptions }, askedOf(network), container),
+    ]),
+  )
 }
 
 const nowhere: Omit<Endpoint, 'network'> = {

@@ -64,12 +64,17 @@ function toState(state: ContainerState): object {
   }
 }
 
-function toConfig({ spec, endpoints }: ContainerInspect, version: number): object {
+/** With the host's name space for names it is the host's, which is nobody's business here. */
+function hostnameOf(id: string, { hostname, utsMode, networkMode }: ContainerInspect['spec']): string {
+  return hostname ?? (utsMode === 'host' || networkMode === 'host' ? '' : id.slice(0, 12))
+}
+
+function toConfig({ id, spec, endpoints }: ContainerInspect, version: number): object {
   const set = (names: readonly string[]) => (names.length > 0 ? Object.fromEntries(names.map((name) => [name, {}])) : undefined)
   const anonymous = spec.mounts.flatMap((mount) => (mount.type === 'volume' && mount.source === undefined ? [mount.target] : []))
   const interactive = spec.openStdin && spec.stdinOnce
   return {
-    Hostname: spec.hostname ?? '',
+    Hostname: hostnameOf(id, spec),
     Domainname: spec.domainname ?? '',
     User: spec.user ?? '',
     AttachStdin: interactive,
@@ -101,7 +106,7 @@ function toConfig({ spec, endpoints }: ContainerInspect, version: number): objec
   }
 }
 
-function toNetworkSettings({ id, state, spec, ports, endpoints }: ContainerInspect, version: number): object {
+function toNetworkSettings({ id, name, state, spec, ports, endpoints }: ContainerInspect, version: number): object {
   const running = state.pid > 0
   const [first] = endpoints
   return {
@@ -127,6 +132,10 @@ function toNetworkSettings({ id, state, spec, ports, endpoints }: ContainerInspe
           MacAddress: first?.macAddress ?? '',
         }
       : {}),
-    Networks: toNetworks(endpoints, { networkMode: spec.networkMode, wantedNetworks: spec.endpoints.map(({ network }) => network) }),
+    Networks: toNetworks(endpoints, {
+      networkMode: spec.networkMode,
+      asked: spec.endpoints,
+      container: { id, name, hostname: hostnameOf(id, spec) },
+    }),
   }
 }

@@ -24,7 +24,7 @@ export function toListItem(row: ContainerRow, { version, now }: { version: numbe
     ...(version >= 52
       ? { Health: { Status: row.state.health?.status ?? 'none', FailingStreak: row.state.health?.failingStreak ?? 0 } }
       : {}),
-    NetworkSettings: { Networks: toNetworks(endpoints, { networkMode, wantedNetworks }) },
+    NetworkSettings: { Networks: toNetworks(endpoints, { networkMode, asked: wantedNetworks.map((network) => ({ network })) }) },
     Mounts: toMountPoints(mounts),
   }
 }
