@@ -223,8 +223,7 @@ const builds: Step[] = [
   step(['system', 'df', '--format', '{{.Type}}'], { out: 'Images\nContainers\nLocal Volumes\nBuild Cache\n' }),
   step(['events', '--since', '1', '--until', '2', '--filter', 'type=container'], { out: '' }),
   step(['system', 'prune', '-f'], {
-    out: /^Deleted build cache objects:\n[\s\S]*Total reclaimed space: /,
-    differs: { row: 'system prune after a build', out: /^Total reclaimed space: / },
+    out: /^Total reclaimed space: /,
   }),
   step(['rmi', 'judge:committed', 'judge:imported', 'judge:built', 'judge:two', image], {
     out: /Untagged: judge:1\n/,

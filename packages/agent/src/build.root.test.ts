@@ -1,7 +1,7 @@
 import { type Entry, tarOf } from '@gantry/engine/testing'
 import { readdirSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
-import { developerPolicy } from '@gantry/contracts'
+import { developerPolicy, type InputOf } from '@gantry/contracts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type BuildOptions, buildTar } from './testing/builds.ts'
 import { settledCounts } from './testing/kernel-counts.ts'
@@ -210,7 +210,7 @@ describe('cache', () => {
     expect([steps(changed.text), changed.id === first.id]).toEqual([2, false])
     expect(steps((await build(dockerfile, file('x'), { buildArgs: { A: '2' } })).text)).toBe(1)
     expect(steps((await build(dockerfile, file('x'), { noCache: true })).text)).toBe(0)
-    expect((await agent.client.call('image.pruneBuilds', { projectId })).deleted.length).toBeGreaterThan(0)
+    expect((await agent.client.call('image.pruneBuilds', { projectId, all: true })).deleted.length).toBeGreaterThan(0)
     expect(steps((await build(dockerfile, file('x'))).text)).toBe(0)
   })
 
@@ -219,7 +219,7 @@ describe('cache', () => {
     await agent.kill()
     await agent.start()
     expect(await build(dockerfile, file('z'))).toMatchObject({ id: first.id })
-    await agent.client.call('image.pruneBuilds', { projectId })
+    await agent.client.call('image.pruneBuilds', { projectId, all: true })
     const from = await build(dockerfile, file('z'), { cacheFrom: ['cached:1', 'not-here:1'] })
     expect(steps(from.text)).toBe(4)
     expect((await inspect(from.id)).layers).toEqual((await inspect('cached:1')).layers)
@@ -230,7 +230,46 @@ describe('cache', () => {
     const before = (await agent.client.call('image.list', { projectId })).length
     await build('FROM slim:1\nRUN head -c 3000000 /dev/urandom > /big\nRUN exit 1').catch(() => undefined)
     expect((await agent.client.call('image.list', { projectId })).length).toBe(before)
-    expect((await agent.client.call('image.pruneBuilds', { projectId })).reclaimedBytes).toBeGreaterThan(3_000_000)
+    expect((await agent.client.call('image.pruneBuilds', { projectId, all: true })).reclaimedBytes).toBeGreaterThan(3_000_000)
+  })
+
+  test('its sizes add up, and it is pruned by what images have, by id, by size and by age', async () => {
+    await agent.client.call('image.pruneBuilds', { projectId, all: true })
+    const usage = async () => {
+      const [project] = await agent.client.call('project.usage', { ids: [projectId] })
+      return project?.diskBytes ?? 0
+    }
+    const kept = () => agent.client.call('image.buildCache', { projectId })
+    const bytes = async () => (await kept()).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+    const prune = (options: Omit<InputOf<'image.pruneBuilds'>, 'projectId'>) =>
+      agent.client.call('image.pruneBuilds', { projectId, ...options })
+    const before = await usage()
+    const mebibyte = (name: string) => `RUN head -c 1048576 /dev/urandom > /${name}`
+    await build(lines('FROM busybox', mebibyte('a'), 'ENV A=1', mebibyte('b')), [], { references: ['counted:1'] })
+    const shared = await kept()
+    expect(shared.map(({ sizeBytes, shared, uses }) => [sizeBytes, shared, uses])).toEqual(Array(3).fill([0, true, 1]))
+    expect(shared[0]).toMatchObject({ description: expect.stringContaining('/dev/urandom > /b'), parents: [shared[1]?.id], inUse: false })
+    await build(lines('FROM busybox', mebibyte('a'), 'ENV A=1', mebibyte('c'), mebibyte('d')), [], { references: ['counted:2'] })
+    // Without their images the steps keep their files.
+    for (const image of ['counted:1', 'counted:2']) await agent.client.call('image.remove', { projectId, image })
+    expect((await kept()).map(({ sizeBytes, uses }) => [sizeBytes >> 20, uses])).toEqual([...Array(3).fill([1, 1]), [0, 2], [1, 2]])
+    expect((await usage()) - before).toBe(await bytes())
+    const [last] = await kept()
+    expect(await prune({ ids: ['0000'] })).toMatchObject({ deleted: [] })
+    expect(await prune({ ids: [last?.id.slice(0, 12) ?? ''] })).toMatchObject({ deleted: [last?.id] })
+    expect(await prune({ unusedMs: 3_600_000 })).toMatchObject({ deleted: [] })
+    // The longest unused build goes first, and of it the step that no other stands on.
+    await build(lines('FROM busybox', mebibyte('a'), 'ENV A=1', mebibyte('c')), [], { references: ['counted:3'] })
+    await agent.client.call('image.remove', { projectId, image: 'counted:3' })
+    expect(await bytes()).toBe(3 << 20)
+    await prune({ keepBytes: 2 << 20 })
+    expect((await kept()).map(({ description }) => /> \/(.)$/.exec(description)?.[1])).toEqual(['c', undefined, 'a'])
+    // Every build tidies up behind itself.
+    await build('FROM busybox\nRUN true', [], { limits: { maxBytes: 1 << 30, cacheBytes: 1 << 20 } })
+    expect((await kept()).map(({ description }) => /> \/(.)$/.exec(description)?.[1] ?? '')).toEqual(expect.arrayContaining(['', 'a']))
+    expect(await bytes()).toBe(1 << 20)
+    expect((await prune({ all: true })).reclaimedBytes).toBeGreaterThan(1 << 20)
+    expect([await kept(), await usage()]).toEqual([[], before])
   })
 })
 

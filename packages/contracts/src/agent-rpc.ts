@@ -21,7 +21,7 @@ import {
   volumeNameSchema,
 } from './names.ts'
 import { containerPathSchema, pathStatSchema } from './archive.ts'
-import { buildFields, imageChangesSchema } from './build.ts'
+import { buildCacheRecordSchema, buildFields, imageChangesSchema, pruneBuildsFields } from './build.ts'
 import { endpointSpecSchema } from './container.ts'
 import { networkInspectSchema, networkSpecSchema } from './network.ts'
 import { engineProjectSchema, policySchema, projectUsageSchema } from './project.ts'
@@ -302,14 +302,17 @@ export const agentMethods = {
       ...project,
       ...buildFields,
       policy: policySchema,
-      limits: z.object({ maxBytes: z.number().int().positive() }).optional(),
+      /** `cacheBytes`: what the project's build cache may keep on the disk. */
+      limits: z.object({ maxBytes: z.number().int().positive(), cacheBytes: z.number().int().positive().optional() }).optional(),
     }),
     /** `pulled`: images that had to be pulled for it, by their ids. */
     z.object({ id: z.string(), pulled: z.array(z.string()) }),
   ),
-  /** Forgets cached steps of builds: all, or those not used for as long. */
+  /** The cached steps of the project's builds. */
+  'image.buildCache': call(z.strictObject({ ...project }), z.array(buildCacheRecordSchema)),
+  /** Forgets cached steps of builds. */
   'image.pruneBuilds': call(
-    z.strictObject({ ...project, unusedMs: z.number().nonnegative().optional() }),
+    z.strictObject({ ...project, ...pruneBuildsFields }),
     z.object({ deleted: z.array(z.string()), reclaimedBytes: z.number() }),
   ),
   /** An archive that is an OCI layout and docker's format at once comes back. */

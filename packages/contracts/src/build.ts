@@ -47,4 +47,30 @@ export const buildEventSchema = z.union([
   z.object({ progress: progressSchema }),
   z.object({ id: z.string() }),
 ])
+/** A cached step. Sizes add up: a layer counts once, with the step that made it, and not at all while an image has it. */
+export const buildCacheRecordSchema = z.object({
+  id: z.string(),
+  parents: z.array(z.string()),
+  description: z.string(),
+  sizeBytes: z.number(),
+  /** All of its files are in an image anyway. */
+  shared: z.boolean(),
+  inUse: z.boolean(),
+  createdAt: z.string(),
+  usedAt: z.string(),
+  uses: z.number(),
+})
+export type BuildCacheRecord = z.infer<typeof buildCacheRecordSchema>
+
+/** Which cached steps go. */
+export const pruneBuildsFields = {
+  /** Those as well whose files are in images anyway. */
+  all: z.boolean().default(false),
+  /** Only what no build has used for as long. */
+  unusedMs: z.number().nonnegative().optional(),
+  /** No more than brings the cache below this, the longest unused first. */
+  keepBytes: z.number().nonnegative().optional(),
+  /** Only these, by the beginnings of their ids. */
+  ids: z.array(z.string().min(1).max(64)).max(1024).default([]),
+}
 export type BuildEvent = z.infer<typeof buildEventSchema>

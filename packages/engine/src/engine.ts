@@ -185,7 +185,11 @@ function withoutCache(images: Images, cache: BuildCache): Pick<Images, 'usage' |
   return {
     usage: images.usage,
     async removeProject(projectId) {
-      await cache.prune(projectId)
+      cache.forget(
+        projectId,
+        cache.entries(projectId).map(([key]) => key),
+      )
+      await cache.written()
       await images.removeProject(projectId)
     },
   }

@@ -187,8 +187,16 @@ describe('docker build', () => {
     expect((await api('POST', '/build/cancel?id=none')).status).toBe(404)
   })
 
-  it('the cache can be emptied', async () => {
-    expect(await ok('builder', 'prune', '-f')).toMatch(/Total( reclaimed space)?:\s+\S+B/)
+  it('the cache is accounted for, and can be emptied', async () => {
+    const all = JSON.parse((await api('GET', '/v1.43/system/df')).text)
+    expect(all.BuildCache[0]).toMatchObject({ Type: 'regular', InUse: false, UsageCount: expect.any(Number), Parents: expect.any(Array) })
+    const old = JSON.parse((await api('GET', '/v1.41/system/df')).text)
+    const bytes = old.BuildCache.reduce((sum: number, { Size }: { Size: number }) => sum + Size, 0)
+    expect([old.BuilderSize, bytes]).toEqual([bytes, expect.any(Number)])
+    expect(await ok('system', 'df', '-v')).toMatch(/Build cache usage: \S+B\n\nCACHE ID +CACHE TYPE +SIZE[^\n]*\n[0-9a-f]{12} +regular/)
+    expect(await ok('builder', 'prune', '-f', '--filter', 'until=24h')).toMatch(/Total( reclaimed space)?:\s+0B/)
+    expect(await ok('builder', 'prune', '-f', '--keep-storage', '10gb')).toMatch(/Total( reclaimed space)?:\s+0B/)
+    expect(await ok('builder', 'prune', '-af')).toMatch(/Total( reclaimed space)?:\s+\S+B/)
     expect((await ok('build', '--target', 'base', 'context')).includes('Using cache')).toBe(false)
   })
 })

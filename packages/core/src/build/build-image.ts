@@ -1,4 +1,4 @@
-import { type BuildEvent, type OutputOf, buildEventSchema, buildFields } from '@gantry/contracts'
+import { type BuildEvent, type OutputOf, buildEventSchema, buildFields, pruneBuildsFields } from '@gantry/contracts'
 import { presentHoldings, reserveHoldings } from '@gantry/db'
 import { z } from 'zod'
 import { hostPolicy } from '../host/host-policy.ts'
@@ -9,6 +9,9 @@ import { enginePolicy } from '../policy/engine-policy.ts'
 import { checkResources } from '../policy/quota.ts'
 import { admit, lockForAdmission, measureDisk } from '../project/admit.ts'
 import { useCase } from '../use-case.ts'
+
+/** Of a project's disk limit, what its build cache may take. */
+const cacheShare = 0.25
 
 /** Where the context comes from and where the answer goes, line by line. */
 export interface BuildStreams {
@@ -29,13 +32,20 @@ export function buildImage(streams: BuildStreams) {
     input: z.strictObject({ ...projectFields, ...buildFields }),
     object: ({ references }) => `image ${references.join(', ') || 'without a name'}`,
     prepare: ({ backend }, { projectId }) => measureDisk(backend, projectId),
-    async admit(tx, { operationId, user }, { projectId, resources }, diskBytes): Promise<{ maxBytes: number } | undefined> {
+    async admit(
+      tx,
+      { operationId, user },
+      { projectId, resources },
+      diskBytes,
+    ): Promise<{ maxBytes: number; cacheBytes: number } | undefined> {
       const admission = await lockForAdmission(tx, projectId)
       const tooLarge = checkResources(resources, admission.limits)
       if (tooLarge) throw tooLarge
       admit(admission, { images: 1 }, diskBytes)
       await reserveHoldings(tx, { projectId, operationId, createdById: user.id, kind: 'image', keys: [operationId] })
-      return roomFor(admission.limits, diskBytes)
+      const room = roomFor(admission.limits, diskBytes)
+      const cacheBytes = Math.max(1, Math.floor((admission.limits.diskBytes ?? 0) * cacheShare))
+      return room && { ...room, cacheBytes }
     },
     async run({ backend, commit, user, role }, input, limits): Promise<OutputOf<'image.build'>> {
       const { agent, db } = backend
@@ -54,12 +64,12 @@ export function buildImage(streams: BuildStreams) {
   })
 }
 
-/** Forgets cached steps of the project's builds: all, or those that were not used for as long. */
+/** Forgets cached steps of the project's builds. */
 export const pruneBuildCache = useCase({
   verb: 'image.pruneBuilds',
   permission: 'image.change',
   effect: 'agent',
-  input: z.strictObject({ ...projectFields, unusedMs: z.number().nonnegative().optional() }),
+  input: z.strictObject({ ...projectFields, ...pruneBuildsFields }),
   object: ({ projectId }) => `build cache of project ${projectId}`,
   run: ({ backend }, input): Promise<OutputOf<'image.pruneBuilds'>> => backend.agent.call('image.pruneBuilds', input),
 })

@@ -1,4 +1,4 @@
-import type { ContainerInspect, ImageSummary, VolumeInspect } from '@gantry/contracts'
+import type { BuildCacheRecord, ContainerInspect, ImageSummary, VolumeInspect } from '@gantry/contracts'
 import { z } from 'zod'
 import { projectFields } from '../lib/project-input.ts'
 import { useCase } from '../use-case.ts'
@@ -9,6 +9,7 @@ export interface DiskUsage {
   layerBytes: number
   containers: ContainerInspect[]
   volumes: VolumeInspect[]
+  buildCache: BuildCacheRecord[]
 }
 
 /** What a project's things take on the disk. */
@@ -18,10 +19,11 @@ export const diskUsage = useCase({
   effect: 'read',
   input: z.strictObject(projectFields),
   async run({ backend: { agent } }, { projectId }): Promise<DiskUsage> {
-    const [{ images, layerBytes }, summaries, volumes] = await Promise.all([
+    const [{ images, layerBytes }, summaries, volumes, buildCache] = await Promise.all([
       agent.call('image.usage', { projectId }),
       agent.call('container.list', { projectId }),
       agent.call('volume.list', { projectId, size: true }),
+      agent.call('image.buildCache', { projectId }),
     ])
     const containers: ContainerInspect[] = []
     for (const { id } of summaries) {
@@ -29,6 +31,6 @@ export const diskUsage = useCase({
       const container = await agent.call('container.inspect', { projectId, container: id, size: true }).catch(() => undefined)
       if (container) containers.push(container)
     }
-    return { images, layerBytes, containers, volumes }
+    return { images, layerBytes, containers, volumes, buildCache }
   },
 })

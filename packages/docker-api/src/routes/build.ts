@@ -9,6 +9,8 @@ import { type Call, type Route, json, route } from '../route.ts'
 import { buildQuery, toBuild } from '../translate/build-query.ts'
 import type { ReplyStream } from '../wire/reply-stream.ts'
 
+const size = whole(0, Number.MAX_SAFE_INTEGER)
+
 /** Builds under way that named themselves, for POST /build/cancel. */
 const running = new Map<string, AbortController>()
 
@@ -48,12 +50,24 @@ export const buildRoutes: readonly Route[] = [
   route({
     method: 'POST',
     path: '/build/prune',
-    query: z.object({ all: flag, 'keep-storage': whole(0, Number.MAX_SAFE_INTEGER), filters: filters('until', 'unused-for') }),
+    query: z.object({
+      all: flag,
+      'keep-storage': size,
+      'reserved-space': size,
+      'max-used-space': size,
+      'min-free-space': size,
+      filters: filters('until', 'unused-for', 'id'),
+    }),
     async handle(call) {
-      if (call.query['keep-storage']) {
-        throw new GantryError('unsupported', 'a build cache of a certain size cannot be kept', { remedy: 'use the filter until' })
+      const { all, filters: given } = call.query
+      if (call.query['min-free-space']) {
+        throw new GantryError('unsupported', 'the build cache does not look at the free space of the disk', {
+          remedy: 'use max-used-space',
+        })
       }
-      const pruned = await call.run(pruneBuildCache, { unusedMs: unusedMs(call.query.filters) })
+      // Zero is what clients send that were not asked to keep anything.
+      const keepBytes = call.query['keep-storage'] || call.query['reserved-space'] || call.query['max-used-space'] || undefined
+      const pruned = await call.run(pruneBuildCache, { all, keepBytes, unusedMs: unusedMs(given), ids: [...given.get('id')] })
       return json({ CachesDeleted: pruned.deleted, SpaceReclaimed: pruned.reclaimedBytes })
     },
   }),

@@ -11,6 +11,7 @@ import { nameOf, type Workshop } from './commit.ts'
 import { bad, type Instruction, readDockerfile, readInstructionLine } from './dockerfile/read-dockerfile.ts'
 import { expand, splitWords } from './dockerfile/words.ts'
 import { carryOut, readArgument, unconsumed } from './instructions.ts'
+import { collectCache } from './prune-cache.ts'
 import { Stage } from './stage.ts'
 
 export interface BuildShop extends Workshop {
@@ -58,7 +59,7 @@ export async function buildImage(
     const build: Build = {
       ...{ shop, input, context, escaping, lease, limits, signal, tell, tellDownload, pulled },
       pull: (reference, platform) => pullBase({ shop, input, signal, pulled, send }, reference, platform),
-      ...{ stages: [], candidates: [], consumed: new Set(), globalArgs: new Map(), inlineCount: 0, fetchedBytes: 0 },
+      ...{ stages: [], candidates: [], consumed: new Set(), globalArgs: new Map(), inlineCount: 0, fetchedBytes: 0, startedAt: Date.now() },
     }
     await loadCandidates(build)
     const stage = await buildStages(build, instructions)
@@ -69,6 +70,7 @@ export async function buildImage(
   } finally {
     lease.release()
     await shop.parts.kernel.ops([['rmtree', folder]])
+    await collectCache(shop, input.projectId, input.limits?.cacheBytes)
     channel.end()
   }
 }
@@ -161,9 +163,9 @@ async function beginStage(build: Build, instruction: Instruction): Promise<Stage
     if (flag !== 'platform') throw bad(instruction.line, `unknown flag of FROM: --${flag}`)
     platform = expand(value, globals(build), escaping)
   }
-  const { state, id } = await baseState(build, base, platform)
+  const { state, id, cacheKey } = await baseState(build, base, platform)
   const given = new Map(Object.entries(input.buildArgs).flatMap(([arg, value]) => (value === null ? [] : [[arg, value] as const])))
-  const stage = new Stage({ name, state, id, given })
+  const stage = new Stage({ name, state, id, cacheKey, given })
   build.stages.push(stage)
   await build.tell(` ---> ${id.slice(7, 19)}\n`)
   await triggers(build, stage)

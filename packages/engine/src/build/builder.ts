@@ -38,6 +38,7 @@ export interface Build {
   readonly pulled: string[]
   /** Here-documents of COPY and files of ADD so far: each has a folder of its own. */
   inlineCount: number
+  readonly startedAt: number
   /** What ADD has fetched so far; all of it must fit into the room that is left. */
   fetchedBytes: number
   readonly tellDownload: (current: number, total: number | undefined) => Promise<void>
@@ -92,7 +93,9 @@ export async function takeStep(build: Build, stage: Stage, step: Step): Promise<
     stage.id = await making.addDocument(stage.state.document, build.lease)
   }
   faultPoint('build.step')
-  cache.put(projectId, key, { id: stage.id, layers: [...stage.state.layers] })
+  const { id, state, cacheKey: parent } = stage
+  cache.put(projectId, key, { id, layers: [...state.layers], usedAt: build.startedAt, description: step.createdBy, parent })
+  stage.cacheKey = key
   await build.tell(` ---> ${stage.id.slice(7, 19)}\n`)
 }
 
@@ -114,7 +117,7 @@ async function fromCache({ shop, input, lease }: Build, key: string): Promise<Fo
   lease.add(entry.id, ...entry.layers.flatMap(({ digest, chainId }) => [digest, chainId]))
   const bytes = await shop.making.readWhole(entry.id, entry.layers)
   if (bytes) return { id: entry.id, state: { document: parseImageDocument(bytes), layers: entry.layers } }
-  shop.cache.forget(input.projectId, key)
+  shop.cache.forget(input.projectId, [key])
   return undefined
 }
 
@@ -137,11 +140,15 @@ async function fromCandidates(build: Build, stage: Stage, step: Step): Promise<F
 }
 
 /** The first state of a stage: nothing, an earlier stage, or an image, which is pulled when it is missing. */
-export async function baseState(build: Build, name: string, platform: string | undefined): Promise<{ state: ImageState; id: string }> {
-  if (name.toLowerCase() === 'scratch') return { state: { document: emptyDocument(), layers: [] }, id: '' }
+export async function baseState(
+  build: Build,
+  name: string,
+  platform: string | undefined,
+): Promise<Pick<Stage, 'state' | 'id' | 'cacheKey'>> {
+  if (name.toLowerCase() === 'scratch') return { state: { document: emptyDocument(), layers: [] }, id: '', cacheKey: undefined }
   const earlier = findStage(build, name)
-  if (earlier) return { state: earlier.state, id: earlier.id }
-  return imageState(build, name, platform)
+  if (earlier) return earlier
+  return { ...(await imageState(build, name, platform)), cacheKey: undefined }
 }
 
 export function findStage({ stages }: Build, name: string): Stage | undefined {

@@ -5,8 +5,12 @@ import { ioErrors } from '../image/io-errors.ts'
 import { buildImage, type BuildShop } from './build-image.ts'
 import { commitContainer } from './commit.ts'
 import { importImage } from './import-image.ts'
+import { listCache, pruneCache } from './prune-cache.ts'
 
-export type BuildHandlers = Pick<AgentHandlers, 'container.commit' | 'image.import' | 'image.build' | 'image.pruneBuilds'>
+export type BuildHandlers = Pick<
+  AgentHandlers,
+  'container.commit' | 'image.import' | 'image.build' | 'image.buildCache' | 'image.pruneBuilds'
+>
 
 /** The agent's methods that make images of files. */
 export function buildHandlers(options: Omit<BuildShop, 'folder'>): BuildHandlers {
@@ -17,11 +21,8 @@ export function buildHandlers(options: Omit<BuildShop, 'folder'>): BuildHandlers
       ioErrors(() => commitContainer(shop, store.find(input.projectId, input.container), input, signal)),
     'image.import': (input, channel, signal) => ioErrors(() => importImage(shop, input, channel, signal)),
     'image.build': (input, channel, signal) => ioErrors(() => buildImage(shop, input, channel, signal)),
-    'image.pruneBuilds': ({ projectId, unusedMs }) =>
-      ioErrors(async () => {
-        const deleted = await shop.cache.prune(projectId, unusedMs === undefined ? undefined : Date.now() - unusedMs)
-        return { deleted, reclaimedBytes: await shop.making.sweep() }
-      }),
+    'image.buildCache': async ({ projectId }) => listCache(shop, projectId),
+    'image.pruneBuilds': (input) => ioErrors(() => pruneCache(shop, input)),
   }
 }
 

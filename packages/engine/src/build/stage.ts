@@ -13,14 +13,17 @@ export class Stage {
   state: ImageState
   /** Digest of the state's config file; '' for scratch. */
   id: string
+  /** Of the last step. */
+  cacheKey: string | undefined
   /** Declared by ARG in this stage: with the caller's value, the default, or none. */
   readonly #args = new Map<string, string | undefined>()
   readonly #given: ReadonlyMap<string, string>
 
-  constructor(options: { name: string | undefined; state: ImageState; id: string; given: ReadonlyMap<string, string> }) {
+  constructor(options: Pick<Stage, 'name' | 'state' | 'id' | 'cacheKey'> & { given: ReadonlyMap<string, string> }) {
     this.name = options.name
     this.state = options.state
     this.id = options.id
+    this.cacheKey = options.cacheKey
     this.#given = options.given
   }
 

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { SYSTEM_PROJECT } from '@gantry/contracts'
 import type { LayerTar } from '../kernel/archiver.ts'
 import type { UnpackLimits } from '../kernel/unpack.ts'
 import { faultPoint } from '../lib/fault.ts'
@@ -32,6 +33,12 @@ export interface ImageMaking {
   addDocument(document: ImageDocument, lease: Lease): Promise<string>
   /** The config file, when it and the layers are all there. */
   readWhole(id: string, layers: readonly LayerRecord[]): Promise<Buffer | undefined>
+  /** Bytes of a layer's files. */
+  layerBytes(chainId: string): number
+  /** Chain ids of the layers of all images that the project has or sees. */
+  imageLayers(projectId: string): Set<string>
+  /** True while a request works with it. */
+  isLeased(id: string): boolean
   /** Removes what nothing needs any more; returns the bytes. */
   sweep(): Promise<number>
   /** Gives the project the image under these names. Returns its id. */
@@ -66,6 +73,12 @@ export function imageMaking(context: ImageContext): ImageMaking {
       const whole = layers.every(({ digest, chainId }) => context.content.has(digest) && context.layers.get(chainId))
       return whole && context.content.has(id) ? context.content.read(id) : undefined
     },
+    layerBytes: (chainId) => context.layers.get(chainId)?.fileBytes ?? 0,
+    imageLayers(projectId) {
+      const ids = [projectId, SYSTEM_PROJECT].flatMap((owner) => context.records.project(owner).images)
+      return new Set(ids.flatMap((id) => context.records.image(id)?.layers.map(({ chainId }) => chainId) ?? []))
+    },
+    isLeased: (id) => context.leases.has(id),
     sweep: async () => (await sweep(context)).bytes,
     store: (state, options) => storeState(context, state, options),
   }
