@@ -120,13 +120,13 @@ export const containerSpecSchema = z.strictObject({
   command: z.array(z.string().max(131_072)).max(4096).optional(),
   /** Replaces the image's Entrypoint and clears its Cmd; [] clears it. */
   entrypoint: z.array(z.string().max(131_072)).max(4096).optional(),
-  /** `NAME=value`; comes after the image's. */
+  /** `NAME=value`; comes after the image's. `NAME` alone takes the variable of that name away. */
   env: z
     .array(
       z
         .string()
         .max(131_072)
-        .regex(/^[^=\0]+=[^\0]*$/, 'must be NAME=value'),
+        .regex(/^[^=\0]+(=[^\0]*)?$/, 'must be NAME=value'),
     )
     .max(4096)
     .default([]),

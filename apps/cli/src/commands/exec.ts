@@ -39,7 +39,7 @@ export function addExecCommand(program: Command): void {
           spec: {
             command: args,
             env: flags.env.flatMap((entry) =>
-              entry.includes('=') ? [entry] : process.env[entry] ? [`${entry}=${process.env[entry]}`] : [],
+              entry.includes('=') || process.env[entry] === undefined ? [entry] : [`${entry}=${process.env[entry]}`],
             ),
             user: flags.user,
             workingDir: flags.workdir,

@@ -217,7 +217,8 @@ function parseEnv(flags: RunFlags, env: Record<string, string | undefined>): str
   )
   return [...fromFiles, ...flags.env].flatMap((entry) => {
     if (entry.includes('=')) return [entry]
-    return env[entry] === undefined ? [] : [`${entry}=${env[entry]}`]
+    // As docker has it: a name that has no value here either takes the image's variable away.
+    return env[entry] === undefined ? [entry] : [`${entry}=${env[entry]}`]
   })
 }
 

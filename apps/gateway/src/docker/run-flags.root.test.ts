@@ -68,6 +68,8 @@ const seen: [flags: string, command: string, says: string | RegExp][] = [
   ['-u nobody', 'id -un; echo $HOME', /^nobody\n\//],
   ['-w /made/here', 'pwd', '/made/here'],
   ['-e A=1 -e B=', 'echo "$A-$B-$HOSTNAME" | cut -c1-3', '1--'],
+  // A name without a value takes the variable away, the image's and the engine's own alike.
+  ['-e HOSTNAME -e NEVER_SET', 'env | grep -c HOSTNAME', '0'],
   ['-t', 'echo $TERM; test -t 0 || echo no', /^xterm/],
   ['--read-only', 'touch /x 2>&1; touch /dev/shm/y && echo shm', /Read-only file system\nshm/],
   ['--tmpfs /t:size=1m,mode=700', 'df -k /t | tail -1; stat -c %a /t', / 1024 [\s\S]*\n700$/],

@@ -57,5 +57,5 @@ export const planContainer = useCase({
 })
 
 function hideValue(variable: string): string {
-  return `${variable.slice(0, variable.indexOf('='))}=(hidden)`
+  return variable.includes('=') ? `${variable.slice(0, variable.indexOf('='))}=(hidden)` : variable
 }

@@ -131,8 +131,7 @@ function toProcess(body: CreateBody) {
     // An empty list of words says nothing; an empty Entrypoint clears the image's.
     command: body.Cmd?.length ? body.Cmd : undefined,
     entrypoint: body.Entrypoint?.length === 1 && body.Entrypoint[0] === '' ? [] : body.Entrypoint,
-    // A name alone takes a variable away, of which there is no other way to say; one that was never there is none to take away.
-    env: body.Env.filter((variable) => variable.includes('=')),
+    env: body.Env,
     labels: body.Labels,
     workingDir: body.WorkingDir,
     user: body.User,

@@ -140,7 +140,7 @@ function runConfigOf(container: Container, image: RunConfig): RunConfig {
     ...image,
     Entrypoint: spec.entrypoint?.length ? spec.entrypoint : null,
     Cmd: spec.command?.length ? spec.command : null,
-    Env: spec.env,
+    Env: spec.env.filter((entry) => entry.includes('=')),
     Labels: spec.labels,
     WorkingDir: spec.workingDir ?? '',
     User: spec.user ?? '',

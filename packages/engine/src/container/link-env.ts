@@ -41,6 +41,6 @@ export function linkVariables({ alias, ownName, address, spec }: LinkedContainer
       const name = `${prefix}_PORT_${each.port}_${each.protocol.toUpperCase()}`
       return [`${name}=${urlOf(each)}`, `${name}_ADDR=${address}`, `${name}_PORT=${each.port}`, `${name}_PROTO=${each.protocol}`]
     }),
-    ...spec.env.filter((entry) => !/^(PATH|HOME)=/.test(entry)).map((entry) => `${prefix}_ENV_${entry}`),
+    ...spec.env.filter((entry) => entry.includes('=') && !/^(PATH|HOME)=/.test(entry)).map((entry) => `${prefix}_ENV_${entry}`),
   ]
 }

@@ -36,6 +36,7 @@ describe('command', () => {
 
 test('environment: the image first, overridden in place, with a PATH', () => {
   expect(normalise({ env: ['A=1', 'LANG=de', 'A=2'] }).spec.env).toEqual(['PATH=/bin', 'LANG=de', 'A=2'])
+  expect(mergeEnv(['A=1'], ['A'])).toEqual(['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'A'])
   expect(mergeEnv([], [])).toEqual(['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'])
 })
 

@@ -51,10 +51,13 @@ function mergeCommand(request: ContainerSpec, image: ImageConfig): { entrypoint:
   return { entrypoint: request.entrypoint ?? image.entrypoint, command: asked ?? image.command }
 }
 
-/** The image's variables first, replaced in place by the request's of the same name; PATH always there; the last of a name counts. */
+/**
+ * The image's variables first, replaced in place by the request's of the same name; PATH always there; the last of a name counts.
+ * A name without a value stays, as docker shows it: the start takes that variable away.
+ */
 export function mergeEnv(image: readonly string[], request: readonly string[]): string[] {
   const merged = new Map<string, string>()
-  for (const entry of [containerDefaults.path, ...image, ...request]) merged.set(entry.slice(0, entry.indexOf('=')), entry)
+  for (const entry of [containerDefaults.path, ...image, ...request]) merged.set(entry.split('=', 1)[0] ?? entry, entry)
   return [...merged.values()]
 }
 

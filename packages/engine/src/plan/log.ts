@@ -92,7 +92,8 @@ function journalName(key: string): string {
 /** The labels and variables that were asked for, of those the container has. */
 function extraAttributes({ spec }: Logged): Record<string, string> {
   const { labels, labelsRegex, env, envRegex } = spec.log
-  const variables = Object.fromEntries(spec.env.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]))
+  const set = spec.env.filter((entry) => entry.includes('='))
+  const variables = Object.fromEntries(set.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]))
   return { ...chosen(spec.labels, labels, labelsRegex, 'labels-regex'), ...chosen(variables, env, envRegex, 'env-regex') }
 }
 

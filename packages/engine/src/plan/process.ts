@@ -39,7 +39,7 @@ export function processOps(input: StartInput): Op[] {
     ['keyring', input.containerId],
     ['cwd', spec.workingDir ?? (image.workingDir || '/')],
     ...identityOps(input, spec.user ?? image.user, spec.groups),
-    ...(sharesHostName(spec) ? [['env.hostname'] as Op] : []),
+    ...(sharesHostName(spec) ? hostNameOps(spec.env) : []),
     ...environment([...env, ...(spec.tty ? ['TERM=xterm'] : []), ...image.env, ...spec.env]).map((entry): Op => ['env', entry]),
     ['exec', ...(spec.init ? [initPath, '--', ...line] : line)],
   ]
@@ -57,7 +57,7 @@ export function execProcessOps(input: ExecInput): Op[] {
     ['keyring', input.execId],
     ['cwd', spec.workingDir ?? container.workingDir ?? (image.workingDir || '/')],
     ...identityOps(rights, spec.user ?? container.user ?? image.user, container.groups),
-    ['env.hostname'],
+    ...hostNameOps(env),
     ...environment(env).map((entry): Op => ['env', entry]),
     ['exec', ...spec.command],
   ]
@@ -86,9 +86,18 @@ function apparmorOps({ apparmor }: Pick<ContainerSpec, 'apparmor'>): Op[] {
   return apparmor === undefined || apparmor === 'unconfined' ? [] : [['apparmor', apparmor]]
 }
 
-/** Later entries win, at the place of the first with that name. */
+/** Unless it is set, or taken away, by name. */
+function hostNameOps(env: readonly string[]): Op[] {
+  return env.some((entry) => /^HOSTNAME(=|$)/.test(entry)) ? [] : [['env.hostname']]
+}
+
+/** Later entries win, at the place of the first with that name; a name without a value takes the variable away. */
 export function environment(entries: readonly string[]): string[] {
   const byName = new Map<string, string>()
-  for (const entry of entries) byName.set(entry.split('=', 1)[0] ?? entry, entry)
+  for (const entry of entries) {
+    const name = entry.split('=', 1)[0] ?? entry
+    if (name === entry) byName.delete(name)
+    else byName.set(name, entry)
+  }
   return [...byName.values()]
 }
