@@ -47,6 +47,7 @@ const packagesToTest = [
   'zstd',
   'btrfs-progs',
   'fuse-overlayfs',
+  'apparmor',
 ]
 
 const sources = ['apps', 'packages', 'prisma', 'scripts/bundle.mjs', 'tsconfig.base.json', 'turbo.json', 'package-lock.json']

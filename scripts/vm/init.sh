@@ -49,6 +49,7 @@ exec switch_root /new /run/busybox sh -c '
   $bb mount -t mqueue mqueue /dev/mqueue
   $bb mount -t cgroup2 -o nsdelegate,memory_recursiveprot,nosuid,nodev,noexec cgroup2 /sys/fs/cgroup
   $bb mount -t bpf bpf /sys/fs/bpf
+  $bb mount -t securityfs securityfs /sys/kernel/security
   $bb mount --make-rshared /
   $bb ip link set lo up
   $bb hostname gantry-vm

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -5,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import type { AddressInfo } from 'node:net'
+import type { InputOf, LogLine } from '@gantry/contracts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { TestAgent } from './testing/test-agent.ts'
 
@@ -78,6 +80,58 @@ test('syslog gets lines over UDP; nothing of it, nor of none, can be read', asyn
     await agent.remove(one)
   }
 })
+
+test('what journald keeps is read from it: streams, times, tail, and following to the last line', async () => {
+  await using journal = await runningJournald()
+  expect(journal.socket).toBe('/run/systemd/journal/socket')
+  const line = 'i=0; while [ $i -lt 20 ]; do echo out-$i; echo err-$i >&2; i=$((i+1)); sleep 0.01; done; printf "\\001 odd"; printf end'
+  const other = await agent.run({ command: ['echo', 'of another'], log: { driver: 'journald' } })
+  const { id } = await agent.create({ command: ['sh', '-c', line], log: { driver: 'journald' } })
+  const read = async (options: Partial<InputOf<'container.logs'>>) => {
+    const lines: LogLine[] = []
+    const asked = { projectId: agent.projectId, container: id, stdout: true, stderr: true, follow: false, ...options }
+    for await (const batch of agent.client.stream('container.logs', asked)) lines.push(...batch.lines)
+    return lines
+  }
+  const texts = async (options: Partial<InputOf<'container.logs'>>) => (await read(options)).map(({ text }) => text)
+  await agent.client.call('container.start', { projectId: agent.projectId, container: id })
+  const followed = await read({ follow: true })
+  expect(followed.filter(({ stream }) => stream === 'stdout').map(({ text }) => text)).toEqual([
+    ...Array.from({ length: 20 }, (_, index) => `out-${index}`),
+    '\u0001 oddend',
+  ])
+  expect(followed.filter(({ stream }) => stream === 'stderr').map(({ text }) => text)).toEqual(
+    Array.from({ length: 20 }, (_, index) => `err-${index}`),
+  )
+  expect(followed.at(-1)).toMatchObject({ partial: true })
+  expect(await read({})).toEqual(followed)
+  expect(await texts({ stdout: false, tail: 2 })).toEqual(['err-18', 'err-19'])
+  expect(await texts({ tail: 0 })).toEqual([])
+  const middle = followed[10]?.time ?? ''
+  expect(await read({ since: middle })).toEqual(followed.filter(({ time }) => time >= middle))
+  expect(await read({ until: middle })).toEqual(followed.filter(({ time }) => time <= middle))
+  const [check] = (await agent.client.call('system.doctor', {})).filter(({ name }) => name === 'journald')
+  expect(check).toMatchObject({ status: 'ok', found: 'running, read by /usr/bin/journalctl' })
+  for (const one of [id, other]) await agent.remove(one)
+})
+
+/** The host's journald, or one that runs for the test and leaves nothing. */
+async function runningJournald(): Promise<AsyncDisposable & { socket: string }> {
+  const socket = '/run/systemd/journal/socket'
+  if (existsSync(socket)) return { socket, async [Symbol.asyncDispose]() {} }
+  const kept = existsSync('/run/log/journal')
+  const child = spawn('/lib/systemd/systemd-journald', [], { stdio: 'ignore' })
+  await expect.poll(() => existsSync(socket)).toBe(true)
+  return {
+    socket,
+    async [Symbol.asyncDispose]() {
+      child.kill()
+      await once(child, 'exit')
+      rmSync('/run/systemd/journal', { recursive: true })
+      if (!kept) rmSync('/run/log/journal', { recursive: true, force: true })
+    },
+  }
+}
 
 test('a driver whose receiver is not there is refused at the start', async () => {
   const { id } = await agent.create({ command: ['true'], log: { driver: 'syslog', syslog: { address: 'unixgram:///nowhere/log' } } })

@@ -335,6 +335,8 @@ export const containerInspectSchema = containerSummarySchema.extend({
   idBase: z.number().int(),
   logPath: z.string(),
   cgroupPath: z.string(),
+  /** Of its last run: the name of a profile or `unconfined`. Absent: it never ran, or AppArmor is off. */
+  apparmorProfile: z.string().optional(),
   storageDriver: z.string(),
   sizeRwBytes: z.number().int().optional(),
   lastStart: z.object({ totalUs: z.number(), steps: z.array(startStepSchema) }).optional(),

@@ -18,6 +18,7 @@ import { createEventBus } from './event/event-bus.ts'
 import { ExecStore } from './exec/exec.ts'
 import { execHandlers } from './exec/handlers.ts'
 import { execEnded } from './exec/start-exec.ts'
+import { AppArmor } from './host/apparmor.ts'
 import { hostInfo } from './host/host-info.ts'
 import { Lxcfs } from './host/lxcfs.ts'
 import { createImages, type Images } from './image/images.ts'
@@ -26,6 +27,7 @@ import type { Kernel } from './kernel/kernel.ts'
 import { createLauncher } from './kernel/launcher.ts'
 import { rootCapabilities } from './kernel/proc.ts'
 import { SeccompCache } from './kernel/seccomp.ts'
+import { findJournalctl } from './kernel/journal.ts'
 import { signalProcess } from './kernel/signal.ts'
 import { openTerminal } from './kernel/terminal.ts'
 import { createUnpacker } from './kernel/unpack.ts'
@@ -73,6 +75,7 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
   const volumes = await createVolumes({ config, events, unpacker, archiver, kernel, containerName: (id) => store.get(id)?.name })
   const seccomp = new SeccompCache(config)
   const { journal, unfinished } = Journal.open(`${config.dataDir}/journal`)
+  const apparmor = await AppArmor.open(config)
   const lxcfs = options.lxcfs
     ? await Lxcfs.open({ path: options.lxcfs, onRenewed: (covers) => renewCovers({ store, kernel, config }, covers) })
     : undefined
@@ -83,6 +86,7 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
     background: new Background((what, error) => config.log('error', `${what} failed`, { error: String(error) })),
     idBase: (projectId) => projects.get(projectId).idBase,
     seccompFile: rememberFilters(seccomp),
+    apparmorProfile: (spec) => apparmor.profileFor(spec),
     openTerminal: (monitorDir, options) => openTerminal({ nativeDir: config.nativeDir, monitorDir, ...options }),
     hostCapabilities: rootCapabilities(),
     covers: () => lxcfs?.covers ?? [],
@@ -99,7 +103,7 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
   await recover(parts, unfinished)
   await lxcfs?.watch()
   return {
-    handlers: allHandlers(parts, projects, { images, volumes, archiver, cache }),
+    handlers: allHandlers(parts, projects, { images, volumes, archiver, cache, lxcfs: options.lxcfs }),
     async close() {
       for (const container of parts.store.list()) {
         container.prober?.stop()
@@ -109,6 +113,7 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
       await parts.background.settled()
       await network.close()
       await kernel.close()
+      await apparmor.close()
       journal.close()
     },
   }
@@ -164,11 +169,13 @@ interface Stores {
   readonly volumes: Volumes
   readonly archiver: Archiver
   readonly cache: BuildCache
+  /** Where it is looked for. */
+  readonly lxcfs: string | undefined
 }
 
-function allHandlers(parts: Parts, projects: ProjectStore, { images, volumes, archiver, cache }: Stores): AgentHandlers {
+function allHandlers(parts: Parts, projects: ProjectStore, { images, volumes, archiver, cache, lxcfs }: Stores): AgentHandlers {
   return {
-    ...systemHandlers(parts, images),
+    ...systemHandlers(parts, images, lxcfs),
     ...projectHandlers(parts, projects, { images: withoutCache(images, cache), volumes }),
     ...containerHandlers(parts),
     ...archiveHandlers(parts, archiver),
@@ -200,7 +207,11 @@ function pullOf(images: Images): PullImage {
   return ({ signal, ...input }) => images.handlers['image.pull'](input, signal)
 }
 
-function systemHandlers(parts: Parts, images: Images): Pick<AgentHandlers, 'system.info' | 'system.doctor' | 'system.events'> {
+function systemHandlers(
+  parts: Parts,
+  images: Images,
+  lxcfs: string | undefined,
+): Pick<AgentHandlers, 'system.info' | 'system.doctor' | 'system.events'> {
   const { config, kernel, cgroups, snapshots, store } = parts
   return {
     'system.info': async () => {
@@ -212,7 +223,7 @@ function systemHandlers(parts: Parts, images: Images): Pick<AgentHandlers, 'syst
       })
       return hostInfo({ config, cgroups, storageDriver: snapshots.driver, counts })
     },
-    'system.doctor': () => doctor({ config, kernel }),
+    'system.doctor': () => doctor({ config, kernel, lxcfs: { path: lxcfs, covers: parts.covers().length }, journalctl: findJournalctl() }),
     'system.events': (input, signal) => filtered(parts.events.subscribe(signal, input.since, input), input.projectId),
   }
 }

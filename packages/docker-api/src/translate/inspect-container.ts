@@ -27,7 +27,7 @@ export function toInspect(container: ContainerInspect, { version, execIds }: { v
     Platform: 'linux',
     MountLabel: '',
     ProcessLabel: '',
-    AppArmorProfile: spec.apparmor ?? '',
+    AppArmorProfile: container.apparmorProfile ?? '',
     ExecIDs: execIds.length > 0 ? execIds : null,
     HostConfig: toHostConfig(spec),
     GraphDriver: { Data: null, Name: container.storageDriver },

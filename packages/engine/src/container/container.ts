@@ -25,6 +25,8 @@ export class Container {
     restartCount: 0,
   }
   stoppedByUser = false
+  /** AppArmor profile of the last run; '' is none. Its execs get the same. */
+  apparmorProfile = ''
   lastStart: { totalUs: number; steps: StartStep[] } | undefined
   /** The process, while there is one. */
   started: Started | undefined
@@ -131,7 +133,8 @@ export class Container {
 
   /** What `state.json` holds. */
   saved(boot: string): SavedState {
-    return { version: 1, state: this.state, stoppedByUser: this.stoppedByUser, boot, lastStart: this.lastStart }
+    const { state, stoppedByUser, lastStart, apparmorProfile } = this
+    return { version: 1, state, stoppedByUser, boot, lastStart, apparmorProfile }
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { GantryError, SYSTEM_PROJECT, type ContainerSpec, type MountSpec, type Policy } from '@gantry/contracts'
+import { apparmorIsOn } from '../kernel/apparmor.ts'
 import { createFile } from '../lib/atomic-file.ts'
 import { faultPoint } from '../lib/fault.ts'
 import { rfc3339 } from '../lib/time.ts'
@@ -80,8 +81,7 @@ export async function decide(parts: Parts, request: Omit<CreateRequest, 'operati
 /** A profile that cannot confine is worse than none: it would be believed in. */
 function checkProfile({ apparmor }: ContainerSpec): void {
   if (apparmor === undefined || apparmor === 'unconfined') return
-  const switchFile = '/sys/module/apparmor/parameters/enabled'
-  if (existsSync(switchFile) && readFileSync(switchFile, 'utf8').startsWith('Y')) return
+  if (apparmorIsOn()) return
   throw new GantryError('unsupported', `AppArmor profile ${apparmor} cannot be used: AppArmor is not on in this kernel`, {
     field: 'apparmor',
     value: apparmor,

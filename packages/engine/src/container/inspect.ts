@@ -35,6 +35,7 @@ export async function inspectContainer(parts: Parts, container: Container, size:
     idBase: record.idBase,
     logPath: logPath(parts, container),
     cgroupPath: parts.cgroups.path(container.group),
+    apparmorProfile: container.apparmorProfile || undefined,
     storageDriver: parts.snapshots.driver,
     sizeRwBytes: size ? await parts.snapshots.usage(record.id) : undefined,
     lastStart: container.lastStart,

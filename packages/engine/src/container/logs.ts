@@ -1,4 +1,6 @@
 import { GantryError, type LogLine } from '@gantry/contracts'
+import { findJournalctl } from '../kernel/journal.ts'
+import { readJournal } from '../log/read-journal.ts'
 import { readLogs } from '../log/read-logs.ts'
 import type { Container } from './container.ts'
 import { logPath } from './inspect.ts'
@@ -21,7 +23,8 @@ export async function* containerLogs(
   signal: AbortSignal,
 ): AsyncGenerator<{ lines: LogLine[] }> {
   const { driver } = container.record.spec.log
-  if (driver !== 'json-file' && driver !== 'local') {
+  const journalctl = driver === 'journald' ? findJournalctl() : undefined
+  if (driver !== 'json-file' && driver !== 'local' && journalctl === undefined) {
     throw new GantryError('unsupported', 'configured logging driver does not support reading', { field: 'log.driver', value: driver })
   }
   const ended = new AbortController()
@@ -33,7 +36,9 @@ export async function* containerLogs(
     )
   }
   try {
-    yield* readLogs(logPath(parts, container), { ...request, ended: ended.signal }, signal)
+    const options = { ...request, ended: ended.signal }
+    if (journalctl === undefined) yield* readLogs(logPath(parts, container), options, signal)
+    else yield* readJournal(journalctl, container.id, options, signal)
   } finally {
     stopWaiting.abort()
   }

@@ -33,6 +33,8 @@ export interface Parts {
   readonly idBase: (projectId: string) => number
   /** File with the compiled filter; null runs unconfined. Throws `invalid_input` for a profile that cannot be compiled. */
   readonly seccompFile: (spec: ContainerSpec) => Promise<string | null>
+  /** AppArmor profile to start with; '' where there is none to be had. */
+  readonly apparmorProfile: (spec: Pick<ContainerSpec, 'apparmor' | 'privileged'>) => Promise<string>
   /** A terminal on a monitor, for one viewer. Rejects with `not_found` when the monitor has gone. */
   readonly openTerminal: (monitorDir: string, options: { from: number; columns: number; rows: number }) => Promise<Terminal>
   readonly hostCapabilities: readonly string[]

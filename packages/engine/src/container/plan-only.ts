@@ -23,7 +23,7 @@ export async function planOnly(parts: Parts, projectId: string, asked: Container
   const ops = planToOps(
     planStart({
       containerId: placeholderId,
-      spec,
+      spec: { ...spec, apparmor: (await parts.apparmorProfile(spec)) || undefined },
       image: { entrypoint: [], command: args, env: [], user: '', workingDir: '' },
       rootfs: { kind: 'overlay', lowerDirs: layers, upperDir: `${folder}/upper`, workDir: `${folder}/work` },
       mounts: spec.mounts.map(plannedMount),

@@ -61,6 +61,8 @@ export const savedStateSchema = z.object({
   stoppedByUser: z.boolean(),
   /** kernel.random.boot_id of the machine when it was written: what ran in an earlier boot does not run now. */
   boot: z.string(),
+  /** AppArmor profile of the last run. */
+  apparmorProfile: z.string().default(''),
   lastStart: z.object({ totalUs: z.number(), steps: z.array(startStepSchema) }).optional(),
 })
 export type SavedState = z.output<typeof savedStateSchema>

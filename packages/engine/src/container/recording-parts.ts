@@ -107,6 +107,7 @@ export class Recorder {
       }),
       idBase: () => 1 << 20,
       seccompFile: async () => '/seccomp.bpf',
+      apparmorProfile: async () => '',
       openTerminal: async () => {
         throw new Error('nothing to look at')
       },

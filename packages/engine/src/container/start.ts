@@ -93,6 +93,7 @@ async function launch(parts: Parts, container: Container, undo: UndoStack): Prom
     exitCode: 0,
     pid: 0,
   }
+  container.apparmorProfile = await parts.apparmorProfile(record.spec)
   const saved = parts.store.saveState(container, { durable: true })
   saved.catch(() => {})
   const [sandbox, rootfs, mounts, seccompFile, receiver] = await settled([
@@ -132,7 +133,12 @@ function decideStart(parts: Parts, container: Container, decided: Decided): Star
   const cgroup = parts.cgroups.createOps(container.group, record.spec.resources, rules)
   return planStart({
     containerId: record.id,
-    spec: { ...record.spec, env: [...linkEnv(parts, container), ...record.spec.env], devices: hostDevices(record.spec.devices) },
+    spec: {
+      ...record.spec,
+      env: [...linkEnv(parts, container), ...record.spec.env],
+      devices: hostDevices(record.spec.devices),
+      apparmor: container.apparmorProfile || undefined,
+    },
     image: { entrypoint: [], command: record.args, env: [], user: '', workingDir: '' },
     rootfs,
     mounts,

@@ -79,6 +79,7 @@ export class ContainerStore {
     container.state = parsed.data.state
     container.stoppedByUser = parsed.data.stoppedByUser
     container.lastStart = parsed.data.lastStart
+    container.apparmorProfile = parsed.data.apparmorProfile
     // What ran in an earlier boot of the machine cannot run now.
     if (parsed.data.boot !== this.boot && container.running) container.started = undefined
   }

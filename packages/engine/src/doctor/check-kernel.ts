@@ -1,5 +1,4 @@
 import { mkdtemp, mkdir, rm } from 'node:fs/promises'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { release } from 'node:os'
 import type { DoctorCheck, Op } from '@gantry/contracts'
@@ -85,7 +84,7 @@ export async function checkKernel({ config, kernel }: DoctorOptions): Promise<Do
     await Promise.all(['lower', 'upper', 'work'].map((name) => mkdir(join(scratch, name))))
     const ops = probes.map(({ probe }): Op => ['probe', ...probe.map((word) => word.replace('DIR', scratch))])
     const answers = await kernel.ops(ops)
-    return [version(), ...probes.map((probe, index) => judge(probe, answers[index] ?? '')), appArmor()]
+    return [version(), ...probes.map((probe, index) => judge(probe, answers[index] ?? ''))]
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }
@@ -99,21 +98,4 @@ function judge({ group, name, probe, otherwise }: Probe, answer: string): Doctor
 
 function version(): DoctorCheck {
   return { group: 'kernel', name: 'Linux', status: 'ok', found: release(), consequence: '' }
-}
-
-function appArmor(): DoctorCheck {
-  const modules = readLsm()
-  const base = { group: 'security', name: 'AppArmor' } as const
-  if (modules.includes('apparmor')) return { ...base, status: 'ok', found: `active (${modules})`, consequence: '' }
-  return { ...base, status: 'fallback', found: modules || 'no security modules', consequence: 'containers run without an AppArmor profile' }
-}
-
-/** securityfs is often not mounted inside other containers. */
-function readLsm(): string {
-  try {
-    return readFileSync('/sys/kernel/security/lsm', 'utf8').trim()
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
-    throw error
-  }
 }

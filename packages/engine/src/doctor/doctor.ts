@@ -4,10 +4,15 @@ import type { EngineConfig } from '../ports.ts'
 import { checkCgroups } from './check-cgroups.ts'
 import { checkHost } from './check-host.ts'
 import { checkKernel } from './check-kernel.ts'
+import { checkServices } from './check-services.ts'
 
 export interface DoctorOptions {
   readonly config: Pick<EngineConfig, 'dataDir' | 'nativeDir'>
   readonly kernel: Pick<Kernel, 'ops'>
+  /** Where LXCFS is looked for, and how many of its files containers get now. Absent: it is not looked for. */
+  readonly lxcfs?: { readonly path: string | undefined; readonly covers: number }
+  /** What reads the host's journal, when it is there. */
+  readonly journalctl?: string | undefined
 }
 
 /**
@@ -15,6 +20,6 @@ export interface DoctorOptions {
  * Never rejects for a missing feature; takes some 50 ms and leaves nothing behind.
  */
 export async function doctor(options: DoctorOptions): Promise<DoctorCheck[]> {
-  const [kernel, host] = await Promise.all([checkKernel(options), checkHost(options)])
-  return [...kernel, ...checkCgroups(), ...host]
+  const [kernel, host, services] = await Promise.all([checkKernel(options), checkHost(options), checkServices(options)])
+  return [...kernel, ...checkCgroups(), ...host, ...services]
 }

@@ -52,7 +52,7 @@ export async function startExec(parts: Parts, exec: Exec, options: { viewer: boo
       planExec({
         execId: exec.id,
         spec: { ...exec.spec, columns: options.columns ?? exec.spec.columns, rows: options.rows ?? exec.spec.rows },
-        container: container.record.spec,
+        container: { ...container.record.spec, apparmor: container.apparmorProfile || undefined },
         image: { entrypoint: [], command: [], env: [], user: '', workingDir: '' },
         pid: init.pid,
         startTicks: init.startTicks,
