@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { hostAdminPolicy } from '@gantry/contracts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { TestAgent } from './testing/test-agent.ts'
@@ -32,6 +33,44 @@ test("a project's limit holds over the sum of its containers, and can be changed
   expect(crowd.stderr).toContain("can't fork")
   await client.call('container.remove', { projectId: 'team', container: id, force: true })
   await client.call('project.remove', { id: 'team' })
+})
+
+test('a group named by cgroupParent lies in the project’s: limits hold, it goes with its last container, also after a crash', async () => {
+  const { client } = agent
+  const groups = () => execFileSync('find', ['/sys/fs/cgroup', '-type', 'd', '-name', 'sub-*', '-path', '*/nest/*'], { encoding: 'utf8' })
+  const project = (cpus: number, pidsLimit: number) =>
+    client.call('project.apply', { id: 'nest', resources: { nanoCpus: cpus * 1e9, pidsLimit } })
+  const make = async (cgroupParent: string) => {
+    const spec = { image: 'busybox', command: ['sleep', '1000'], cgroupParent, cgroupnsMode: 'host' as const, resources: { nanoCpus: 1e9 } }
+    const { id } = await client.call('container.create', { projectId: 'nest', spec, policy: hostAdminPolicy })
+    await client.call('container.start', { projectId: 'nest', container: id })
+    return id
+  }
+  const shell = async (id: string, line: string) =>
+    (await client.call('exec.run', { projectId: 'nest', container: id, spec: { command: ['sh', '-c', line] } })).stdout.trim()
+  await project(1, 6)
+  const deep = await make('/web/front')
+  const upper = await make('web')
+  const inside = await shell(deep, 'cat /proc/self/cgroup')
+  expect(inside).toMatch(new RegExp(`/nest/sub-web/sub-front/${deep}$`, 'm'))
+  const { cgroupPath, spec } = await client.call('container.inspect', { projectId: 'nest', container: deep })
+  expect([cgroupPath.split('/').slice(2).join('/'), spec.cgroupParent]).toEqual([`nest/sub-web/sub-front/${deep}`, '/web/front'])
+  // The project's limit on processes counts both, and its cpu time can fall below what a container deep inside has.
+  const command = ['sh', '-c', 'for i in 1 2 3 4 5 6 7; do sleep 1000 & done; wait']
+  expect((await client.call('exec.run', { projectId: 'nest', container: deep, spec: { command } })).stderr).toContain("can't fork")
+  await project(0.5, 100)
+  await agent.kill()
+  await agent.start()
+  expect(await shell(upper, 'echo still here')).toBe('still here')
+  await client.call('container.remove', { projectId: 'nest', container: deep, force: true })
+  expect(groups()).not.toContain('sub-front')
+  expect(groups()).toContain('sub-web')
+  await client.call('container.remove', { projectId: 'nest', container: upper, force: true })
+  expect(groups()).toBe('')
+  for (const cgroupParent of ['..', '/', 'a/../b', 'a//b', 'a/b/c/d/e/f/g/h/i']) {
+    await expect(agent.create({ cgroupParent })).rejects.toMatchObject({ code: 'invalid_input', detail: { field: 'spec.cgroupParent' } })
+  }
+  await client.call('project.remove', { id: 'nest' })
 })
 
 test('a project that still has something is kept, unless by force', async () => {

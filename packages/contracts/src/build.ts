@@ -6,7 +6,7 @@ import { imageRefSchema } from './names.ts'
 /** Dockerfile instructions that change no file, for a commit or an import: `CMD ["sh"]`, `ENV A=1`. */
 export const imageChangesSchema = z.array(z.string().max(65_536)).max(256).default([])
 
-const { endpoints, extraHosts, resources, ulimits, shmSizeBytes } = containerSpecSchema.shape
+const { cgroupParent, endpoints, extraHosts, resources, ulimits, shmSizeBytes } = containerSpecSchema.shape
 
 /** What a build is asked for, beside its context. */
 export const buildFields = {
@@ -37,6 +37,7 @@ export const buildFields = {
   resources,
   ulimits,
   shmSizeBytes,
+  cgroupParent,
   /** Credentials by registry, for base images. */
   auths: z.record(z.string().max(512), registryAuthSchema).default({}),
 }

@@ -212,6 +212,15 @@ export const containerSpecSchema = z.strictObject({
   utsMode: z.enum(['private', 'host']).default('private'),
   cgroupnsMode: z.enum(['private', 'host']).default('private'),
   log: logSchema,
+  /** A group inside the project's in which the container's own lies, as `web` or `/web/front`. */
+  cgroupParent: z
+    .string()
+    .max(1024)
+    .regex(
+      /^\/?[a-zA-Z0-9_][\w.-]{0,63}(\/[a-zA-Z0-9_][\w.-]{0,63}){0,7}$/,
+      'must be at most eight names of letters, digits, _ . - separated by /',
+    )
+    .optional(),
   /** Free text for the tools around a container; kept and shown. */
   annotations: z.record(z.string().min(1).max(256), z.string().max(4096)).default({}),
   /** Volumes and bind mounts of other containers, taken over at creation where the spec has none. */

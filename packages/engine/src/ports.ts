@@ -189,6 +189,9 @@ export interface Cgroups {
   readonly version: 'v1' | 'v2' | 'hybrid'
   /** Host operations that make the project's group, or bring it to these limits. */
   projectOps(projectId: string, resources: Resources): Op[]
+  /** Makes the groups between the project's and the container's own, for `createOps`; `closeParent` removes those that are unused. */
+  openParent(group: CgroupRef): void
+  closeParent(group: CgroupRef): void
   /** Host operations that make the container's group below its project's with these limits and device rules. */
   createOps(group: CgroupRef, resources: Resources, devices: readonly DeviceRule[]): { ops: Op[]; warnings: string[] }
   /** `StartPlan.namespaces` operations that put a process into the group (one `cgroup.enter` per hierarchy). */
@@ -214,6 +217,8 @@ export interface Cgroups {
 export interface CgroupRef {
   readonly projectId: string
   readonly containerId: string
+  /** Group inside the project's, as asked for. */
+  readonly parent?: string | undefined
 }
 export interface DeviceRule {
   readonly allow: boolean

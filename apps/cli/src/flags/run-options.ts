@@ -58,6 +58,7 @@ export interface RunFlags extends ResourceFlags, NetworkFlags {
   sysctl: string[]
   shmSize?: string
   oomScoreAdj?: string
+  cgroupParent?: string
   stopSignal?: string
   stopTimeout?: string
   userns?: string
@@ -120,6 +121,7 @@ const single: readonly (readonly [string, string])[] = [
   ['--restart <policy>', 'no, always, unless-stopped, on-failure[:n]'],
   ['--shm-size <size>', 'size of /dev/shm'],
   ['--oom-score-adj <n>', 'preference of the OOM killer'],
+  ['--cgroup-parent <group>', 'lie in this group of the project, such as web/front'],
   ['--stop-signal <signal>', 'signal that asks to stop'],
   ['--stop-timeout <seconds>', 'seconds until it is killed'],
   ['--userns <mode>', 'project or host'],
@@ -203,6 +205,7 @@ function identity(args: readonly string[], flags: RunFlags, env: Record<string, 
     shmSizeBytes: flags.shmSize === undefined ? undefined : parseSize('--shm-size', flags.shmSize),
     oomScoreAdj: flags.oomScoreAdj === undefined ? undefined : parseInteger('--oom-score-adj', flags.oomScoreAdj),
     sysctls: pairs('--sysctl', flags.sysctl),
+    cgroupParent: flags.cgroupParent,
     annotations: pairs('--annotation', flags.annotation),
     volumesFrom: flags.volumesFrom.map(parseVolumesFrom),
   }

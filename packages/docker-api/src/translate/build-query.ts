@@ -39,6 +39,7 @@ export function toBuild(query: Query, auths: Build['auths']): Build {
     ulimits: (json('ulimits', ulimitList, query.ulimits) ?? []).map(({ Name, Soft, Hard }) => ({ name: Name, soft: Soft, hard: Hard })),
     resources: resources(query),
     ...(query.shmsize ? { shmSizeBytes: query.shmsize } : {}),
+    ...(query.cgroupparent ? { cgroupParent: query.cgroupparent } : {}),
   }
   const parsed = buildSchema.safeParse(given)
   if (parsed.success) return parsed.data
@@ -48,13 +49,12 @@ export function toBuild(query: Query, auths: Build['auths']): Build {
 
 /** Docker's words where it has some: clients that ask for BuildKit's options fall back by them. */
 function refuse(query: Query): void {
-  const { version, outputs, squash, isolation, securityopt, cgroupparent } = query
+  const { version, outputs, squash, isolation, securityopt } = query
   const no = (what: string, remedy: string) => {
     throw new GantryError('unsupported', what, { remedy })
   }
   if (version === '2') no('BuildKit is not supported', 'build with DOCKER_BUILDKIT=0')
   if (outputs && outputs !== '[]') no('outputs of a build need BuildKit', 'build an image, and copy from a container of it')
-  if (cgroupparent) no('a cgroup parent cannot be chosen', 'the containers of a build are in the group of their project')
   if (squash) throw new DockerError(400, 'squash is only supported with experimental mode')
   if (isolation && isolation.toLowerCase() !== 'default') throw new DockerError(400, `Unsupported isolation: ${JSON.stringify(isolation)}`)
   if (securityopt && securityopt !== 'null' && securityopt !== '[]') {

@@ -80,6 +80,7 @@ export function toContainerSpec(name: string | undefined, body: CreateBody, defa
     resources: toResources(host),
     mounts: toMounts(host, Object.keys(body.Volumes ?? {})),
     annotations: host.Annotations,
+    cgroupParent: host.CgroupParent || undefined,
     volumesFrom: host.VolumesFrom.map(toVolumesFrom),
   })
   if (!parsed.success) throw invalidInput(parsed.error)
@@ -93,15 +94,8 @@ function checkRuntime({ Runtime, Isolation }: CreateBody['HostConfig']): void {
   if (Isolation && Isolation !== 'default') throw refuseValue('HostConfig.Isolation', Isolation, 'default')
 }
 
-/** Where a container lives is its project's business; what it may use of hardware, that of the machine. Docker's words where it has some. */
-function checkPlace({ CgroupParent, StorageOpt, DeviceRequests = [] }: CreateBody['HostConfig']): void {
-  if (CgroupParent) {
-    throw new GantryError('unsupported', `cgroup parent ${CgroupParent}: containers live in the group of their project`, {
-      field: 'HostConfig.CgroupParent',
-      value: CgroupParent,
-      remedy: 'leave it out',
-    })
-  }
+/** Docker's words on what no machine of ours has. */
+function checkPlace({ StorageOpt, DeviceRequests = [] }: CreateBody['HostConfig']): void {
   const [option] = Object.keys(StorageOpt)
   if (option === 'size') throw new DockerError(400, "--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
   if (option !== undefined) throw new DockerError(400, `unknown option ${option}`)

@@ -104,7 +104,7 @@ function rights(spec: ContainerSpec): object {
     UTSMode: spec.utsMode === 'host' ? 'host' : '',
     CgroupnsMode: spec.cgroupnsMode,
     Cgroup: '',
-    CgroupParent: '',
+    CgroupParent: spec.cgroupParent ?? '',
     ...(Object.keys(spec.sysctls).length > 0 ? { Sysctls: spec.sysctls } : {}),
     ...(Object.keys(spec.annotations).length > 0 ? { Annotations: spec.annotations } : {}),
     MaskedPaths: spec.maskPaths ? maskedPaths : [],

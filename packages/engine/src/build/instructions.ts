@@ -76,6 +76,7 @@ async function run(build: Build, stage: Stage, instruction: Instruction): Promis
         container: {
           ...{ ...network, extraHosts: input.extraHosts, resources: input.resources, ulimits: input.ulimits },
           ...(input.shmSizeBytes === undefined ? {} : { shmSizeBytes: input.shmSizeBytes }),
+          ...(input.cgroupParent === undefined ? {} : { cgroupParent: input.cgroupParent }),
         },
       }),
   })

@@ -7,7 +7,8 @@ import { createHostFacts, type HostFacts } from './host-facts.ts'
 import { removeIfEmpty, removeInstanceGroups } from './instance-groups.ts'
 import { killAll, readProcesses } from './kill.ts'
 import { type Layout, readLayout } from './layout.ts'
-import { createLimitOps } from './limit-ops.ts'
+import { createLimitOps, groupPath } from './limit-ops.ts'
+import { containersIn, Parents, removeParents } from './parents.ts'
 import { createStatsReader } from './stats.ts'
 import { applyUpdate } from './update.ts'
 
@@ -41,17 +42,20 @@ export interface GroupTree extends Cgroups {
 export function createCgroups({ config, kernel, mountinfo, facts = createHostFacts() }: CgroupsOptions): GroupTree {
   const layout = readLayout(mountinfo)
   const root = `gantry-${config.instanceId}`
-  const folder = (group: CgroupRef) => join(root, group.projectId, group.containerId)
+  const folder = (group: CgroupRef) => groupPath(root, group)
   const dirsOf = (path: string) => layout.hierarchies.map((hierarchy) => join(hierarchy.mount, path))
   const limits = createLimitOps(layout, facts, root)
   const { updateOps } = limits
   const freezer = createFreezer(layout, folder)
   const stats = createStatsReader(layout, facts)
+  const parents = new Parents(layout)
 
   return {
     layout,
     version: layout.version,
     ...limits,
+    openParent: (group) => parents.open(join(root, group.projectId), group),
+    closeParent: (group) => parents.close(join(root, group.projectId), group),
     enterOps: (group) => dirsOf(folder(group)).map((dir) => ['cgroup.enter', join(dir, 'cgroup.procs')] as const),
     update: (group, before, after) => applyUpdate({ layout, kernel, facts, path: folder(group), group, before, after, updateOps }),
     removeOps: (group) => {
@@ -69,6 +73,7 @@ export function createCgroups({ config, kernel, mountinfo, facts = createHostFac
     list: async () => listGroups(layout, facts, root),
     removeProject: async (projectId) => {
       stats.forget(join(root, projectId))
+      for (const dir of dirsOf(join(root, projectId))) removeParents(dir, facts)
       removeProjectGroups(dirsOf(join(root, projectId)), projectId)
       removeInstanceGroups(layout, root)
     },
@@ -86,8 +91,8 @@ function listGroups(layout: Layout, facts: HostFacts, root: string): CgroupRef[]
   const found = new Map<string, CgroupRef>()
   for (const { mount } of layout.hierarchies) {
     for (const projectId of facts.children(join(mount, root))) {
-      for (const containerId of facts.children(join(mount, root, projectId))) {
-        found.set(`${projectId}/${containerId}`, { projectId, containerId })
+      for (const each of containersIn(join(mount, root, projectId), facts)) {
+        found.set(`${projectId}${each.parent ?? ''}/${each.containerId}`, { projectId, ...each })
       }
     }
   }

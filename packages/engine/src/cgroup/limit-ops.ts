@@ -8,6 +8,7 @@ import type { HostFacts } from './host-facts.ts'
 import { ensureInstanceGroups } from './instance-groups.ts'
 import type { Layout } from './layout.ts'
 import { type Level, type Limits, limitsOf, unlimited } from './limits.ts'
+import { parentPath } from './parents.ts'
 import { projectOps } from './project-limits.ts'
 import { translate } from './translate.ts'
 
@@ -32,7 +33,7 @@ export function createLimitOps(layout: Layout, facts: HostFacts, root: string): 
     return rates ? withProjectRates(limits, rates, facts) : limits
   }
   const containerOf = (group: CgroupRef) => {
-    return { layout, facts, path: join(root, group.projectId, group.containerId), level: 'container' } as const
+    return { layout, facts, path: groupPath(root, group), level: 'container' } as const
   }
   const createOps: Cgroups['createOps'] = (group, resources, devices) => {
     prepare(resources, 'container')
@@ -57,6 +58,11 @@ export function createLimitOps(layout: Layout, facts: HostFacts, root: string): 
       return { ops, warnings }
     },
   }
+}
+
+/** Of a container's group, below each mount. */
+export function groupPath(root: string, { projectId, containerId, parent }: CgroupRef): string {
+  return join(root, projectId, parentPath(parent), containerId)
 }
 
 /** What a killed agent left of an earlier start must not lend its limits to this one. */

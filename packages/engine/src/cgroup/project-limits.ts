@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Op, Resources } from '@gantry/contracts'
 import { readRateV1 } from './cpu.ts'
 import type { HostFacts } from './host-facts.ts'
@@ -6,6 +6,7 @@ import type { Layout } from './layout.ts'
 import { subtreeControl } from './instance-groups.ts'
 import { type Limits, limitsOf, unlimited } from './limits.ts'
 import { formatNumberList, isSubset, parseNumberList } from './number-list.ts'
+import { isParent } from './parents.ts'
 import { parseLimit } from './parse.ts'
 import { translate } from './translate.ts'
 
@@ -70,9 +71,7 @@ function lowerProjectV1(layout: Layout, facts: HostFacts, path: string, after: L
 function lowerCpuTime(layout: Layout, facts: HostFacts, path: string, { cpu }: Limits): Op[] {
   const at = layout.where.cpu
   if (at?.version !== 1 || !cpu) return []
-  const project = join(at.mount, path)
-  return facts.children(project).flatMap((name): Op[] => {
-    const dir = join(project, name)
+  return childrenFirst(facts, join(at.mount, path)).flatMap((dir): Op[] => {
     const rate = readRateV1(facts.read, dir)
     if (!Number.isFinite(rate) || rate <= cpu.quotaUs / cpu.periodUs) return []
     const periodUs = Number(facts.read(join(dir, 'cpu.cfs_period_us')) ?? cpu.periodUs)
@@ -91,14 +90,27 @@ function lowerCpuset(layout: Layout, facts: HostFacts, path: string, after: Limi
     const parents = facts.read(join(project, '..', file)) ?? ''
     const now = parseNumberList(wanted ?? parents)
     const old = parseNumberList(facts.read(join(project, file)) ?? '')
-    const children = facts.children(project).flatMap((name): Op[] => {
-      const own = parseNumberList(facts.read(join(project, name, file)) ?? '')
+    const groups = childrenFirst(facts, project)
+    // A group between has what its project has: it widens and narrows with it, around what is in it.
+    const between = groups.filter((dir) => isParent(basename(dir)))
+    const widened = between.toReversed().map((dir): Op => ['write?', join(dir, file), formatNumberList(new Set([...old, ...now]))])
+    const children = groups.flatMap((dir): Op[] => {
+      if (between.includes(dir)) return [['write?', join(dir, file), formatNumberList(now)]]
+      const own = parseNumberList(facts.read(join(dir, file)) ?? '')
       const shared = [...own].filter((n) => now.has(n))
       const followed = own.size === old.size && isSubset(own, old)
       const next = followed || shared.length === 0 ? now : shared
-      return [['write?', join(project, name, file), formatNumberList(next)]]
+      return [['write?', join(dir, file), formatNumberList(next)]]
     })
     if (children.length === 0) return []
-    return [['write', join(project, file), formatNumberList(new Set([...old, ...now]))], ...children]
+    return [['write', join(project, file), formatNumberList(new Set([...old, ...now]))], ...widened, ...children]
+  })
+}
+
+/** Every group below this one, each after those below it. */
+function childrenFirst(facts: HostFacts, dir: string): string[] {
+  return facts.children(dir).flatMap((name) => {
+    const path = join(dir, name)
+    return isParent(name) ? [...childrenFirst(facts, path), path] : [path]
   })
 }

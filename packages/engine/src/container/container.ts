@@ -69,7 +69,8 @@ export class Container {
     return this.record.projectId
   }
   get group(): CgroupRef {
-    return { projectId: this.record.projectId, containerId: this.record.id }
+    const { projectId, id, spec } = this.record
+    return { projectId, containerId: id, parent: spec.cgroupParent }
   }
   get running(): boolean {
     return this.state.status === 'running' || this.state.status === 'paused'

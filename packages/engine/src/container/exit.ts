@@ -72,6 +72,7 @@ async function removeGroup(parts: Parts, container: Container, folder: readonly 
     await parts.cgroups.killAll(container.group)
     await parts.kernel.ops(ops)
   }
+  parts.cgroups.closeParent(container.group)
 }
 
 function scheduleRestart(parts: Parts, container: Container, ranForMs: number): void {

@@ -17,7 +17,7 @@ export async function planOnly(parts: Parts, projectId: string, asked: Container
   const base = parts.idBase(projectId)
   const image = await parts.images.resolve(projectId, asked.image)
   const { spec, args } = await decide(parts, { projectId, spec: asked, policy: hostAdminPolicy }, image, placeholderId)
-  const group = { projectId, containerId: placeholderId }
+  const group = { projectId, containerId: placeholderId, parent: spec.cgroupParent }
   const folder = parts.store.folder(placeholderId)
   const layers = await parts.snapshots.withLowerView(image.layers, async (lowerDirs) => lowerDirs)
   const ops = planToOps(

@@ -151,6 +151,8 @@ export class Recorder {
         createOps: () => ({ ops: [], warnings: [] }),
         enterOps: () => [],
         removeOps: () => [],
+        openParent: () => undefined,
+        closeParent: () => undefined,
         update: async () => [],
         freeze: async () => {},
         thaw: async () => {},

@@ -133,6 +133,7 @@ async function sweep(parts: Parts, uncommitted: readonly string[], unfinished: r
     if (parts.store.get(group.containerId)?.started) continue
     await parts.cgroups.killAll(group)
     await parts.kernel.ops(parts.cgroups.removeOps(group))
+    parts.cgroups.closeParent(group)
   }
   sweepMonitorFolders(parts)
 }

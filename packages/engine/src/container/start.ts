@@ -130,6 +130,7 @@ function decideStart(parts: Parts, container: Container, decided: Decided): Star
   const { record } = container
   const folder = parts.store.folder(record.id)
   const rules = deviceRules(record.spec)
+  parts.cgroups.openParent(container.group)
   const cgroup = parts.cgroups.createOps(container.group, record.spec.resources, rules)
   return planStart({
     containerId: record.id,

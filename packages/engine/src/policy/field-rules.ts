@@ -171,6 +171,8 @@ export const fieldRules: Readonly<Record<keyof Required<ContainerSpec>, FieldRul
   ),
   utsMode: hostMode('utsMode', 'host name'),
   cgroupnsMode: hostMode('cgroupnsMode', 'cgroup tree'),
+  // It lies in the project's own group, whose limits hold.
+  cgroupParent: free,
   annotations: free,
   // What is taken over is judged as mounts.
   volumesFrom: free,

@@ -48,9 +48,12 @@ async function applyProject(parts: Parts, projects: ProjectStore, input: EngineP
 /** The project's group, then its running containers': on cgroup v1 a limit that fell has pulled theirs down, and now it may rise. */
 async function setLimits(parts: Parts, project: KnownProject): Promise<void> {
   const running = parts.store.list(project.id).filter((container) => container.started)
-  const own = running.flatMap((container) => parts.cgroups.updateOps(container.group, {}, container.record.spec.resources).ops)
   try {
-    await parts.kernel.ops([...parts.cgroups.projectOps(project.id, project.resources), ...own])
+    await parts.kernel.ops(parts.cgroups.projectOps(project.id, project.resources))
+    // What they may have now hangs on what the project's group says by now.
+    await parts.kernel.ops(
+      running.flatMap((container) => parts.cgroups.updateOps(container.group, {}, container.record.spec.resources).ops),
+    )
   } catch (error) {
     if (!(error instanceof GantryError && error.detail.errno === 'EBUSY')) throw error
     throw new GantryError(
