@@ -36,7 +36,7 @@ int path_find(int root, const char *path, bool follow)
 
 void path_fail(const char *path)
 {
-	if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
+	if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG)
 		fail(KIND_MISSING, "look up", 0, "no such file or directory: %s", path);
 	fail(KIND_IO, "look up", errno, "cannot look up %s", path);
 }

@@ -11,7 +11,12 @@ const { cgroupParent, endpoints, extraHosts, resources, ulimits, shmSizeBytes } 
 /** What a build is asked for, beside its context. */
 export const buildFields = {
   /** Path of the Dockerfile in the context. */
-  dockerfile: z.string().min(1).max(4095).default('Dockerfile'),
+  dockerfile: z
+    .string()
+    .min(1)
+    .max(4095)
+    .regex(/^[^\0]*$/, 'must not hold a NUL character')
+    .default('Dockerfile'),
   /** Address of the context, or of a Dockerfile that has none; nothing is sent then. */
   remote: z
     .string()

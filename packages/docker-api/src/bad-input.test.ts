@@ -1,19 +1,34 @@
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { type Server, request as httpRequest } from 'node:http'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { Agent, type Server } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { GantryError } from '@gantry/contracts'
+import { GantryError, agentMethods } from '@gantry/contracts'
 import { localCaller } from '@gantry/core'
-import { type TestBackend, testBackend } from '@gantry/core/testing'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { BytePipe, type TestBackend, testBackend } from '@gantry/core/testing'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { routes } from './routes/table.ts'
 import { createDockerServer } from './server.ts'
+import {
+  type Answered,
+  type BadRequest,
+  badBodies,
+  badFields,
+  badNames,
+  badQueries,
+  leave,
+  leavings,
+  missingThings,
+  sendAll,
+  wholeRequests,
+} from './testing/index.ts'
 import { maxJsonBytes } from './wire/read-body.ts'
 
 let test: TestBackend
 let server: Server
+/** Values that nobody looks at, as Docker's are empty objects. */
+const anyKind = /(ExposedPorts|Volumes)\.x$/
 const folder = mkdtempSync(join(tmpdir(), 'gantry-docker-bad-'))
 const socketPath = join(folder, 'docker.sock')
 
@@ -30,123 +45,73 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-interface Sent {
-  method: string
-  path: string
-  body?: string
-  type?: string
+const agent = new Agent({ keepAlive: true, maxSockets: 8 })
+const sendThem = <R extends BadRequest>(requests: Iterable<R>, onAnswer?: (sent: R, answered: Answered) => void) =>
+  sendAll(requests, { socketPath, agent, atOnce: 8 }, onAnswer)
+
+/** An agent that has one image and nothing else, with its words for what it has not. */
+function knowBusyboxOnly(): void {
+  const missing = (kind: string, name: unknown) =>
+    new GantryError('not_found', `no such ${kind}: ${name}`, { field: kind, value: String(name) })
+  test.agent.before = (method, given) => {
+    const input = given as Record<string, unknown>
+    if (method.startsWith('exec.') && method !== 'exec.create' && 'id' in input) throw missing('exec', input.id)
+    if ('container' in input) throw missing('container', input.container)
+    if (method.startsWith('network.') && 'network' in input) throw missing('network', input.network)
+    if (method.startsWith('volume.') && 'volume' in input) throw missing('volume', input.volume)
+    if (method.startsWith('image.') && 'image' in input && input.image !== 'busybox') throw missing('image', input.image)
+  }
+  const refused = (kind: string, key: string) => (input: object) => {
+    const result = Promise.reject(missing(kind, (input as Record<string, unknown>)[key]))
+    const pipe = new BytePipe()
+    pipe.end()
+    return { channel: pipe.channel, result }
+  }
+  const ofContainers = ['container.archivePut', 'container.archiveGet', 'container.export', 'container.attach']
+  for (const method of ofContainers) Object.assign(test.agent.duplexes, { [method]: refused('container', 'container') })
+  Object.assign(test.agent.duplexes, { 'image.save': refused('image', 'images') })
 }
 
-function send({ method, path, body, type = 'application/json' }: Sent): Promise<{ status: number; text: string }> {
-  return new Promise((resolve, reject) => {
-    const headers = body === undefined ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(body) }
-    const request = httpRequest({ socketPath, method, path, headers, agent: false }, (response) => {
-      let text = ''
-      response.on('data', (chunk) => {
-        text += chunk
-      })
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
-    })
-    request.on('error', reject)
-    request.end(body)
+describe('whatever is sent', () => {
+  beforeEach(knowBusyboxOnly)
+  afterEach(() => {
+    expect(test.logged.filter(({ message }) => message === 'a docker request failed')).toEqual([])
   })
-}
 
-/** What no client should send, in every place where something can be sent. */
-const words = ['\u0000', '../../etc/passwd', '-1', '1e999', '99999999999999999999', '[]', '{"a":', '<script>', 'ﷺ'.repeat(300)]
-const bodies = [
-  '',
-  'null',
-  '[]',
-  '"text"',
-  '0',
-  '{',
-  '{"Image":7}',
-  '{"Image":"busybox","Cmd":{"a":1}}',
-  '{"Image":"busybox","Env":"A=b"}',
-  '{"Image":"busybox","HostConfig":[]}',
-  '{"Image":"busybox","HostConfig":{"Memory":"lots"}}',
-  '{"Image":"busybox","HostConfig":{"Memory":1e300}}',
-  '{"Image":"busybox","HostConfig":{"Memory":5}}',
-  '{"Image":"busybox","HostConfig":{"NanoCpus":0.5}}',
-  '{"Image":"busybox","HostConfig":{"RestartPolicy":{"Name":"sometimes"}}}',
-  '{"Image":"busybox","HostConfig":{"IpcMode":"everybody"}}',
-  '{"Image":"busybox","HostConfig":{"CapAdd":["EVERYTHING"]}}',
-  '{"Image":"busybox","HostConfig":{"Binds":["relative:also/relative"]}}',
-  '{"Image":"busybox","HostConfig":{"Mounts":[{"Type":"npipe","Target":"/x"}]}}',
-  '{"Image":"busybox","HostConfig":{"PortBindings":{"eighty":[{}]}}}',
-  '{"Image":"busybox","HostConfig":{"PortBindings":{"80/tcp":[{"HostPort":"99999"}]}}}',
-  '{"Image":"busybox","HostConfig":{"SecurityOpt":["nonsense=mine"]}}',
-  '{"Image":"busybox","HostConfig":{"CgroupParent":"/system.slice"}}',
-  '{"Image":"busybox","HostConfig":{"DeviceRequests":[{"Count":-1}]}}',
-  '{"Image":"busybox","HostConfig":{"SomethingNew":true}}',
-  '{"Image":"busybox","NetworkingConfig":{"EndpointsConfig":{"n":{"IPAMConfig":{"IPv4Address":"300.1.1.1"}}}}}',
-  '{"__proto__":{"Image":"busybox"},"constructor":1}',
-  `${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`,
-]
+  it('names that are nothing’s are told in Docker’s words', async () => {
+    expect(await sendThem(missingThings(routes))).toEqual([])
+  })
 
-function pathsOf(path: string): string[] {
-  const names = ['nothing', '%00', '..%2F..', 'a'.repeat(5000), '%zz']
-  return path.includes('{') ? names.map((name) => path.replace(/\{[^}]+\}/g, name)) : [path]
-}
+  it('names that cannot be', async () => {
+    expect(await sendThem(badNames(routes))).toEqual([])
+  })
 
-/** Requests that go on for ever when they are right; a client that only asks and leaves is another test's. */
-const endless = (path: string) => path === '/events'
+  it('parameters that are no numbers, no filters, no times', async () => {
+    expect(await sendThem(badQueries(routes))).toEqual([])
+    expect(test.agent.containers.size).toBe(0)
+  })
 
-function badRequests(): Sent[] {
-  const sent: Sent[] = []
-  for (const { method, path, body } of routes) {
-    for (const real of pathsOf(path)) {
-      sent.push({ method, path: real, body: body ? '{}' : undefined })
-      if (!endless(path)) {
-        for (const word of words) {
-          const value = encodeURIComponent(word)
-          const keys = [
-            'filters',
-            'limit',
-            't',
-            'signal',
-            'condition',
-            'since',
-            'until',
-            'tail',
-            'h',
-            'w',
-            'name',
-            'platform',
-            'detachKeys',
-            'ps_args',
-            'fromImage',
-            'path',
-          ]
-          sent.push({ method, path: `${real}?${keys.map((key) => `${key}=${value}`).join('&')}`, body: body ? '{}' : undefined })
-        }
-      }
-    }
-    if (body) for (const text of bodies) sent.push({ method, path: path.replace(/\{[^}]+\}/g, 'nothing'), body: text })
-  }
-  return sent
-}
+  it('bodies that are none', async () => {
+    expect(await sendThem(badBodies(routes))).toEqual([])
+    expect(test.agent.containers.size).toBe(0)
+  })
 
-it('answers whatever is sent in Docker’s shape, breaks nothing and makes nothing', async () => {
-  const requests = badRequests()
-  expect(requests.length).toBeGreaterThan(500)
-  // Of the names sent, no image is there.
-  test.agent.before = (method, input) => {
-    const image = method === 'image.inspect' ? (input as { image: string }).image : 'busybox'
-    if (image !== 'busybox') throw new GantryError('not_found', `image ${image} not found`)
-  }
-  const wrong: unknown[] = []
-  for (const sent of requests) {
-    const { status, text } = await send(sent)
-    const shaped = status < 400 || typeof (JSON.parse(text || '{}') as { message?: unknown }).message === 'string' || sent.method === 'HEAD'
-    // 501: what is not supported; 503: swarm.
-    if (!shaped || (status >= 500 && status !== 501 && status !== 503))
-      wrong.push({ ...sent, body: sent.body?.slice(0, 100), path: sent.path.slice(0, 100), status, text: text.slice(0, 200) })
-  }
-  expect(wrong).toEqual([])
-  expect(test.agent.containers.size).toBe(0)
-  expect(test.logged.filter(({ message }) => message === 'a docker request failed')).toEqual([])
+  it('fields of another kind, each with every kind: a field takes its own kind and no other', async () => {
+    const taken = new Map<string, Set<string>>()
+    let made = 0
+    const names = { container: 'nothing', exec: 'nothing', image: 'busybox', network: 'nothing', volume: 'nothing' }
+    const wrong = await sendThem(badFields(routes, names), ({ path, field, kind }, { status }) => {
+      if (path === '/containers/create' && status === 201) made++
+      // 404: it was well-formed, and its container or network is not there.
+      if (status < 400 || status === 404) taken.set(`${path} ${field}`, (taken.get(`${path} ${field}`) ?? new Set()).add(kind))
+    })
+    expect(wrong).toEqual([])
+    expect(
+      [...taken].filter(([field, of]) => of.size > (anyKind.test(field) ? 5 : 2)).map(([field, of]) => `${field}: ${[...of]}`),
+    ).toEqual([])
+    expect(test.agent.containers.size).toBe(made)
+    test.agent.containers.clear()
+  })
 })
 
 it('refuses bodies that are too large on every row that has one', async () => {
@@ -165,29 +130,76 @@ it('refuses bodies that are too large on every row that has one', async () => {
   }
 })
 
-it('forgets clients that go away in the middle', async () => {
-  const half = [
-    'GET /events HTTP/1.1\r\nHost: d\r\n\r\n',
-    'POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{',
-    'POST /conta',
-  ]
-  // An agent in which nothing happens.
-  test.agent.streams['system.events'] = (_input, signal) => ({
-    [Symbol.asyncIterator]: () => ({
-      next: async () => {
-        await once(signal, 'abort')
-        return { value: undefined, done: true }
-      },
-    }),
-  })
-  for (const text of half) {
-    const socket = connect(socketPath)
-    socket.write(text)
-    await new Promise((resolve) => setTimeout(resolve, 30))
-    socket.destroy()
-    await once(socket, 'close')
+it('forgets clients that leave or close their half, whatever they asked for and wherever they were', async () => {
+  // What is opened once and kept, as the database, is open now.
+  knowBusyboxOnly()
+  expect(await sendThem(missingThings(routes))).toEqual([])
+  const { id } = test.agent.makeContainer('default')
+  const names = { container: id, exec: 'nothing', image: 'busybox', network: 'nothing', volume: 'nothing' }
+  const open = hangOn(test.agent)
+  test.agent.before = () => undefined
+  const connections = () => new Promise((resolve) => server.getConnections((_error, count) => resolve(count)))
+  const descriptors = () => readdirSync('/proc/self/fd').length
+  agent.destroy()
+  await expect.poll(connections).toBe(0)
+  const before = descriptors()
+  const wrong: string[] = []
+  for (const request of wholeRequests(routes, names)) {
+    for (const how of leavings) {
+      if (how.endsWith('body') && !request.body) continue
+      const bored = new AbortController()
+      // Work that goes on for ever is not waited for.
+      open.onOpen = () => bored.abort()
+      const came = await leave(socketPath, request, how, bored.signal)
+      if (!how.startsWith('goes') && !bored.signal.aborted && !isAnswer(request, how).test(came))
+        wrong.push(`${request.method} ${request.path} ${how}: ${came.slice(0, 200)}`)
+    }
   }
-  expect((await send({ method: 'GET', path: '/_ping' })).text).toBe('OK')
-  expect(test.agent.containers.size).toBe(0)
-  await expect.poll(() => new Promise((resolve) => server.getConnections((_error, count) => resolve(count)))).toBe(0)
+  expect(wrong).toEqual([])
+  expect(open.most).toBeGreaterThan(0)
+  await expect.poll(() => open.now).toBe(0)
+  await expect.poll(connections).toBe(0)
+  await expect.poll(descriptors).toBeLessThanOrEqual(before)
 })
+
+/** Whoever closed its half after a whole request gets the whole answer; a body that nobody reads may be short. */
+function isAnswer({ route }: BadRequest, how: (typeof leavings)[number]): RegExp {
+  if (how === 'closes its half' || (how.endsWith('body') && !route.body)) return /^HTTP\/1\.1 [2345]\d\d /
+  return /^(HTTP\/1\.1 [45]\d\d |$)/
+}
+
+/** From now on the agent's streams go on until they are cut off; how many there are, and were at most. */
+function hangOn(recording: TestBackend['agent']): { now: number; most: number; onOpen: () => void } {
+  const open = { now: 0, most: 0, onOpen: (): void => undefined }
+  const until = async (signal: AbortSignal) => {
+    open.most = Math.max(open.most, ++open.now)
+    open.onOpen()
+    if (!signal.aborted) await once(signal, 'abort')
+    open.now--
+  }
+  const next = async (signal: AbortSignal) => {
+    await until(signal)
+    return { value: undefined, done: true as const }
+  }
+  const stream = (_input: unknown, signal: AbortSignal) => ({ [Symbol.asyncIterator]: () => ({ next: () => next(signal) }) })
+  const duplex = (_input: unknown, signal: AbortSignal) => {
+    const result = until(signal).then((): never => {
+      throw new GantryError('cancelled', 'the caller left')
+    })
+    const incoming = {
+      [Symbol.asyncIterator]: () => ({
+        next: () =>
+          result.then(
+            () => ({ value: undefined, done: true as const }),
+            () => ({ value: undefined, done: true as const }),
+          ),
+      }),
+    }
+    return { channel: { incoming, write: async () => undefined, end: () => undefined }, result }
+  }
+  for (const [method, { kind }] of Object.entries(agentMethods)) {
+    if (kind === 'stream') Object.assign(recording.streams, { [method]: stream })
+    if (kind === 'duplex') Object.assign(recording.duplexes, { [method]: duplex })
+  }
+  return open
+}

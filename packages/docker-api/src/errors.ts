@@ -44,7 +44,7 @@ function commandError({ message }: GantryError, exitCode: number): { status: num
 
 /** Docker's sentences start with a capital where clients look for them; a remedy is worth reading where something is refused. */
 function dockerWords({ code, message, detail }: GantryError): string {
-  if (code === 'not_found') return message.replace(/^no such /, 'No such ')
+  if (code === 'not_found') return message.replace(/^no such exec:/, 'No such exec instance:').replace(/^no such /, 'No such ')
   if (code === 'wrong_state') return stateWords(message)
   const refused = code === 'forbidden' || code === 'quota_exceeded' || code === 'unsupported'
   return refused && detail.remedy ? `${message}: ${detail.remedy}` : message

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { GantryError, invalidInput } from '@gantry/contracts'
 import type { Backend, Caller, StreamCase, UseCase } from '@gantry/core'
 import type { z } from 'zod'
@@ -7,6 +8,7 @@ import { renderError } from './errors.ts'
 import { readQuery } from './query.ts'
 import type { Call, Reply, Route } from './route.ts'
 import { drain } from './wire/drain.ts'
+import { destroyWhenPeerIsGone } from './wire/gone-peer.ts'
 import { HijackedStream } from './wire/hijack.ts'
 import { parseJsonBody, readBody, takeBody } from './wire/read-body.ts'
 import { ReplyStream } from './wire/reply-stream.ts'
@@ -124,6 +126,7 @@ export class Exchange implements Call {
     const upgrade = this.#upgraded ? 'Connection: Upgrade\r\nUpgrade: tcp\r\n' : ''
     releaseFromHttp(this.#response, socket)
     socket.once('close', () => this.#abort.abort())
+    if (!(socket instanceof TLSSocket)) destroyWhenPeerIsGone(socket)
     socket.write(
       `HTTP/1.1 ${this.#upgraded ? '101 UPGRADED' : '200 OK'}\r\nContent-Type: ${contentType}\r\n${upgrade}${headers.join('')}\r\n`,
     )

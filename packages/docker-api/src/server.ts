@@ -9,6 +9,7 @@ import type { Route } from './route.ts'
 import { Router } from './router.ts'
 import { routes } from './routes/table.ts'
 import { engineVersion } from './routes/engine-version.ts'
+import { destroyWhenPeerIsGone } from './wire/gone-peer.ts'
 import { newestVersion, splitVersion, versionText } from './version.ts'
 
 export interface DockerServerOptions {
@@ -44,6 +45,11 @@ export function createDockerServer(options: DockerServerOptions): Server {
   const server = tls ? createTlsServer({ ...limits, ...tls }, onRequest) : createServer(limits, onRequest)
   // Archives take as long as they take; a head that does not come is cut off all the same.
   server.requestTimeout = 0
+  if (!tls) {
+    // A client that has closed its half still gets its answer; to tell it from one that has gone is up to us then.
+    Object.assign(server, { httpAllowHalfOpen: true })
+    server.on('connection', destroyWhenPeerIsGone)
+  }
   server.on('upgrade', (request, socket, head) => door.upgrade(request, socket, head, server))
   server.on('clientError', (error, socket) => door.malformed(error, socket))
   return server

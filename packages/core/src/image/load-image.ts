@@ -70,6 +70,8 @@ async function transmit(
   const refused = new AbortController()
   const { channel, result } = agent.duplex('image.load', input, { signal: AbortSignal.any([signal, refused.signal]), bulk: true })
   const sent = send(channel, archive)
+  // What is wrong with the sending is told by the agent's verdict.
+  sent.catch(() => undefined)
   const told = readLines(channel, async (line) => {
     if (!('admit' in line)) return onProgress(line)
     await admitAll(line.admit)
@@ -77,17 +79,13 @@ async function transmit(
   })
   // The agent waits for leave that never comes.
   told.catch(() => refused.abort())
-  try {
-    // The agent's verdict comes first: it may refuse before everything is sent.
-    const loaded = await result.catch(async (error) => {
-      if (refused.signal.aborted) await told
-      throw error
-    })
-    await told
-    return loaded
-  } finally {
-    sent.catch(() => undefined)
-  }
+  // The agent's verdict comes first: it may refuse before everything is sent.
+  const loaded = await result.catch(async (error) => {
+    if (refused.signal.aborted) await told
+    throw error
+  })
+  await told
+  return loaded
 }
 
 async function send(channel: ByteChannel, archive: AsyncIterable<Uint8Array>): Promise<void> {

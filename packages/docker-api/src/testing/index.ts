@@ -1,0 +1,2 @@
+export * from './bad-requests.ts'
+export * from './send.ts'
