@@ -12,6 +12,7 @@ import { destroyWhenPeerIsGone } from './wire/gone-peer.ts'
 import { HijackedStream } from './wire/hijack.ts'
 import { parseJsonBody, readBody, takeBody } from './wire/read-body.ts'
 import { ReplyStream } from './wire/reply-stream.ts'
+import { acceptWebSocket, isHandshake } from './wire/web-socket.ts'
 
 /** Who asks, and in which project. */
 export interface DockerCaller {
@@ -131,6 +132,16 @@ export class Exchange implements Call {
       `HTTP/1.1 ${this.#upgraded ? '101 UPGRADED' : '200 OK'}\r\nContent-Type: ${contentType}\r\n${upgrade}${headers.join('')}\r\n`,
     )
     return new HijackedStream(socket, this.#head)
+  }
+
+  async webSocket(): Promise<HijackedStream> {
+    const { socket } = this.#response
+    if (!socket) throw new GantryError('cancelled', 'the client has gone away')
+    if (!this.#upgraded || !isHandshake(this.request)) throw new GantryError('invalid_input', 'not a WebSocket handshake')
+    const { stream, ended } = await acceptWebSocket(this.request, socket, this.#head)
+    this.#response.detachSocket(socket)
+    void ended.then(() => this.#abort.abort())
+    return stream
   }
 
   /** Bytes that the client sent behind a request on a connection it did not ask to upgrade. */

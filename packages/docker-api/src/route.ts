@@ -38,6 +38,8 @@ export interface Call<P extends string = string, Q = unknown, B = unknown> {
   stream(contentType: string, headers?: Record<string, string>): ReplyStream
   /** Takes the connection over: 101 where the client asked for an upgrade, else 200, then bytes both ways. */
   hijack(contentType: string): HijackedStream
+  /** The same by a WebSocket, which the request must ask for. */
+  webSocket(): Promise<HijackedStream>
 }
 type WithoutProject<I> = I extends { projectId?: unknown } ? Omit<I, 'projectId'> : I
 

@@ -10,7 +10,9 @@ import { readTime } from '../translate/times.ts'
 import { DetachKeys } from '../wire/detach-keys.ts'
 import { jsonStream } from '../wire/json-stream.ts'
 import { pipeBytes } from '../wire/pipe-bytes.ts'
+import type { HijackedStream } from '../wire/hijack.ts'
 import { stdcopyFrame, streamType } from '../wire/stdcopy.ts'
+import { unframe } from '../wire/unframe.ts'
 import { reference } from './containers.ts'
 
 const attachQuery = z.object({ stream: flag, stdin: flag, stdout: flag, stderr: flag, logs: flag, detachKeys: text })
@@ -28,6 +30,7 @@ const conditions = ['not-running', 'next-exit', 'removed'] as const
 
 export const containerStreamRoutes: readonly Route[] = [
   route({ method: 'POST', path: '/containers/{id}/attach', query: attachQuery, hijacks: true, handle: attach }),
+  route({ method: 'GET', path: '/containers/{id}/attach/ws', query: attachQuery, hijacks: true, handle: attachByWebSocket }),
   route({
     method: 'POST',
     path: '/containers/{id}/wait',
@@ -47,8 +50,25 @@ type IdCall<Q = unknown> = Call<'/{id}', Q>
 
 const find = (call: IdCall): Promise<ContainerInspect> => call.run(getContainer, { container: reference(call.params.id) })
 
-async function attach(call: IdCall<z.output<typeof attachQuery>>): Promise<undefined> {
-  const { stream, stdin, stdout, stderr, logs, detachKeys } = call.query
+type AttachCall = IdCall<z.output<typeof attachQuery>>
+
+async function attach(call: AttachCall): Promise<undefined> {
+  const opened = await openAttached(call, call.query)
+  return carry(opened, async () => call.hijack(streamType(call.version, opened.tty)))
+}
+
+/** For browsers. One WebSocket shows both streams, without frames, as it has messages of its own. */
+async function attachByWebSocket(call: AttachCall): Promise<undefined> {
+  // Before 1.42 nobody was asked what is to be attached.
+  const streams = call.version < 42 ? { stdin: true, stdout: true, stderr: true } : {}
+  const opened = await openAttached(call, { ...call.query, ...streams })
+  const { channel, result } = opened.bytes
+  const incoming = opened.tty ? channel.incoming : unframe(channel.incoming)
+  const plain = { incoming, write: (bytes: Uint8Array) => channel.write(bytes), end: () => channel.end() }
+  return carry({ ...opened, bytes: { channel: plain, result } }, () => call.webSocket())
+}
+
+async function openAttached(call: AttachCall, { stream, stdin, stdout, stderr, logs, detachKeys }: AttachCall['query']) {
   if (!stream && !logs) throw new GantryError('invalid_input', 'Either the stream or logs parameter must be set')
   const { id, spec, state } = await find(call)
   const keys = new DetachKeys(detachKeys)
@@ -60,14 +80,27 @@ async function attach(call: IdCall<z.output<typeof attachQuery>>): Promise<undef
   const signal = AbortSignal.any([call.signal, abort.signal])
   const open = input ? attachContainer(signal) : watchContainer(signal)
   const bytes = await call.run(open, { container: id, stdout, stderr, logs })
-  const hijacked = call.hijack(streamType(call.version, spec.tty))
+  return {
+    bytes,
+    abort,
+    tty: spec.tty,
+    options: { detachKeys: spec.tty ? keys : undefined, input, closesInput: spec.stdinOnce && !spec.tty },
+  }
+}
+
+async function carry(
+  { bytes, abort, options }: Awaited<ReturnType<typeof openAttached>>,
+  connect: () => Promise<HijackedStream>,
+): Promise<undefined> {
+  let stream: HijackedStream | undefined
   try {
-    await pipeBytes(hijacked, bytes, { detachKeys: spec.tty ? keys : undefined, input, closesInput: spec.stdinOnce && !spec.tty })
+    stream = await connect()
+    await pipeBytes(stream, bytes, options)
   } catch (error) {
     // The container was removed before it ran, or the right to it was lost: the end of the output says as much.
-    if (!(error instanceof GantryError)) throw error
+    if (!stream || !(error instanceof GantryError)) throw error
   } finally {
-    hijacked.end()
+    stream?.end()
     abort.abort()
   }
   return undefined

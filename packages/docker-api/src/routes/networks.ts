@@ -6,6 +6,7 @@ import { type Filters, filters } from '../filters.ts'
 import { type Call, json, noContent, type Route, route } from '../route.ts'
 import { endpointSettingsSchema, toEndpointSpec } from '../translate/connect-network.ts'
 import { createNetworkSchema, toNetworkSpec } from '../translate/create-network.ts'
+import { namePattern } from '../translate/name-pattern.ts'
 import { predefined, predefinedId, type PredefinedNetwork, toNetwork, toPredefined } from '../translate/network.ts'
 import { toMoment } from '../translate/until.ts'
 
@@ -106,7 +107,10 @@ async function list(call: Call, asked: Filters): Promise<object[]> {
   }))
   for (const type of asked.get('type'))
     if (type !== 'custom' && type !== 'builtin') throw new DockerError(400, `invalid filter: 'type'='${type}'`)
-  return [...ours, ...modes].filter(({ facts }) => fits(facts, asked)).map(({ shown }) => shown)
+  const isNamed = namePattern(asked.get('name'))
+  const hasId = namePattern(asked.get('id'))
+  const isIt = ({ name, id }: Facts) => (!asked.has('name') || isNamed(name)) && (!asked.has('id') || hasId(id))
+  return [...ours, ...modes].filter(({ facts }) => isIt(facts) && fits(facts, asked)).map(({ shown }) => shown)
 }
 
 interface Facts {
@@ -121,23 +125,12 @@ interface Facts {
 function fits(facts: Facts, asked: Filters): boolean {
   const dangling = asked.flag('dangling')
   return (
-    asked.any('name', (value) => matches(facts.name, value)) &&
-    asked.any('id', (value) => matches(facts.id, value)) &&
     asked.any('driver', (value) => facts.driver === value) &&
     asked.any('scope', (value) => value === 'local') &&
     asked.any('type', (value) => (value === 'builtin') === facts.builtin) &&
     asked.matchesLabels(facts.labels) &&
     (dangling === undefined || dangling === (!facts.used && !facts.builtin))
   )
-}
-
-/** A name filter is a piece of the name; clients anchor it with `^` and `$`. */
-function matches(text: string, wanted: string): boolean {
-  const start = wanted.startsWith('^')
-  const end = wanted.endsWith('$')
-  const piece = wanted.slice(start ? 1 : 0, end ? -1 : undefined).replaceAll('\\', '')
-  if (start && end) return text === piece
-  return start ? text.startsWith(piece) : end ? text.endsWith(piece) : text.includes(piece)
 }
 
 async function inspect(call: Call, reference: string): Promise<object> {

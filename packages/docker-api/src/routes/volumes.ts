@@ -5,6 +5,7 @@ import { DockerError } from '../errors.ts'
 import { type Filters, filters } from '../filters.ts'
 import { flag } from '../query.ts'
 import { type Route, json, noContent, route } from '../route.ts'
+import { namePattern } from '../translate/name-pattern.ts'
 import { toVolume } from '../translate/volume.ts'
 
 const words = z.record(z.string(), z.string()).nullish()
@@ -20,7 +21,7 @@ export const volumeRoutes: readonly Route[] = [
     query: z.object({ filters: filters('dangling', 'driver', 'label', 'name') }),
     async handle(call) {
       const volumes = await call.run(listVolumes, {})
-      return json({ Volumes: volumes.filter((volume) => isWanted(volume, call.query.filters)).map(toVolume), Warnings: null })
+      return json({ Volumes: volumes.filter(isWanted(call.query.filters)).map(toVolume), Warnings: null })
     },
   }),
   route({
@@ -74,14 +75,14 @@ export const volumeRoutes: readonly Route[] = [
   }),
 ]
 
-function isWanted({ name, driver, labels, usedBy }: VolumeInspect, wanted: Filters): boolean {
+function isWanted(wanted: Filters): (volume: VolumeInspect) => boolean {
   const dangling = wanted.flag('dangling')
-  return (
-    wanted.any('name', (part) => name.includes(part)) &&
+  const isNamed = namePattern(wanted.get('name'))
+  return ({ name, driver, labels, usedBy }) =>
+    (!wanted.has('name') || isNamed(name)) &&
     wanted.any('driver', (value) => value === driver) &&
     wanted.matchesLabels(labels) &&
     (dangling === undefined || dangling === (usedBy.length === 0))
-  )
 }
 
 function checkedName(name: string): string {

@@ -61,15 +61,16 @@ function window(rows: readonly ContainerRow[], filters: Filters): readonly Conta
 }
 
 function compile(filters: Filters): ((row: ContainerRow) => boolean)[] {
-  const names = filters.get('name').map(namePattern)
+  const isNamed = namePattern(filters.get('name'))
+  const hasId = namePattern(filters.get('id'))
   const any = (key: string, test: (row: ContainerRow, value: string) => boolean) => (row: ContainerRow) =>
     filters.any(key, (value) => test(row, value))
   const isTask = filters.flag('is-task')
   return [
     (row) => filters.matchesLabels(row.labels),
     // With and without the slash that Docker's names have.
-    (row) => names.length === 0 || names.some((matches) => matches(row.name) || matches(`/${row.name}`)),
-    any('id', (row, value) => row.id.startsWith(value)),
+    (row) => !filters.has('name') || isNamed(row.name) || isNamed(`/${row.name}`),
+    (row) => !filters.has('id') || hasId(row.id),
     any('status', (row, value) => row.state.status === value),
     any('health', (row, value) => (row.state.health?.status ?? 'none') === value),
     any('exited', (row, value) => row.state.status === 'exited' && row.state.exitCode === Number(value)),

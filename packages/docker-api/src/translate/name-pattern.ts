@@ -1,66 +1,31 @@
 import { GantryError } from '@gantry/contracts'
+import { RE2JS, RE2JSException } from 're2js'
+
+/** A longer one is no name's; each part of it, and each expression, costs time to read. */
+const longest = 512
+const most = 16
 
 /**
- * Docker's name filters are regular expressions. Those of strangers can keep a process busy for ever, so here they are what people
- * write: text, `.`, `.*`, `^`, `$` and `|`, matched in one pass.
+ * Docker's filters by name or id are Go's regular expressions, of which one must be found in the name; what is none fits itself only.
+ * They are strangers', so they are read by a library that takes time linear in the name, as Go's does.
  */
-export function namePattern(text: string): (name: string) => boolean {
-  const alternatives = text.split('|').map(compile)
-  return (name) => alternatives.some((matches) => matches(name))
+export function namePattern(texts: readonly string[]): (name: string) => boolean {
+  const plain = texts.filter(isPlain)
+  const others = texts.filter((text) => !isPlain(text))
+  if (others.length > most) throw new GantryError('invalid_input', `more than ${most} expressions in a filter`, { field: 'filters' })
+  const patterns = others.flatMap((text) => compile(text) ?? [])
+  return (name) =>
+    plain.some((text) => name.includes(text)) || others.includes(name) || patterns.some((pattern) => pattern.matcher(name).find())
 }
 
-const anything = 0
-const anyOne = 1
-type Token = string | typeof anything | typeof anyOne
-const open: readonly Token[] = [anything]
+const isPlain = (text: string) => /^[\w/-]*$/.test(text)
 
-function compile(text: string): (name: string) => boolean {
-  const anchoredStart = text.startsWith('^')
-  const anchoredEnd = /(^|[^\\])\$$/.test(text)
-  const body = text.slice(anchoredStart ? 1 : 0, anchoredEnd ? -1 : undefined)
-  const tokens: Token[] = tokenise(body, text)
-  const whole = [...(anchoredStart ? [] : open), ...tokens, ...(anchoredEnd ? [] : open)]
-  return (name) => matches(whole, name)
-}
-
-function tokenise(body: string, text: string): Token[] {
-  const tokens: Token[] = []
-  for (let at = 0; at < body.length; at++) {
-    const char = body.charAt(at)
-    if (body.startsWith('.*', at) || body.startsWith('.+', at)) {
-      if (body.charAt(++at) === '+') tokens.push(anyOne)
-      tokens.push(anything)
-    } else if (char === '.') tokens.push(anyOne)
-    else if (char === '\\') tokens.push(body.charAt(++at))
-    else if ('[](){}*+?^$'.includes(char)) {
-      throw new GantryError('invalid_input', `name filter ${text}: only text and . .* .+ ^ $ | are supported`, {
-        field: 'filters',
-        value: text,
-      })
-    } else tokens.push(char)
+function compile(text: string): RE2JS | undefined {
+  if (text.length > longest) return undefined
+  try {
+    return RE2JS.compile(text)
+  } catch (error) {
+    if (error instanceof RE2JSException) return undefined
+    throw error
   }
-  return tokens
-}
-
-/** Greedy with one way back, to the last `.*`: linear in what is looked at, times the pattern's length. */
-function matches(tokens: readonly Token[], name: string): boolean {
-  let token = 0
-  let at = 0
-  let star = -1
-  let starAt = 0
-  while (at < name.length) {
-    const wanted = tokens[token]
-    if (wanted === anything) {
-      star = token++
-      starAt = at
-    } else if (wanted === anyOne || wanted === name[at]) {
-      token++
-      at++
-    } else if (star !== -1) {
-      token = star + 1
-      at = ++starAt
-    } else return false
-  }
-  while (tokens[token] === anything) token++
-  return token === tokens.length
 }
