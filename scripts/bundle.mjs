@@ -2,8 +2,8 @@
  * Bundles one process to `<its folder>/dist/main.js`: `node scripts/bundle.mjs agent|gateway|cli|oci [--watch]`.
  * Our own packages are TypeScript sources and go into the bundle; what has native parts or must be one copy stays outside.
  */
-import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, context } from 'esbuild'
 
@@ -33,6 +33,7 @@ function options(name) {
   const folder = join(root, processes[name])
   const entry = (file) => join(folder, 'src', file)
   return {
+    metafile: true,
     // Further programs of the same package (a database migration, an audit check) are bundled beside main.
     entryPoints: [entry('main.ts'), ...['migrate.ts', 'audit-verify.ts'].map(entry).filter((file) => existsSync(file))],
     outdir: join(folder, 'dist'),
@@ -52,6 +53,16 @@ function options(name) {
   }
 }
 
+/**
+ * Chunks are named by their content, so builds would pile up. What an earlier build left goes after the new one is in place: a program
+ * that starts meanwhile finds either.
+ */
+function removeStale(folder, { outputs }) {
+  const made = new Set(Object.keys(outputs).map((path) => resolve(path)))
+  for (const file of readdirSync(folder))
+    if (/-[0-9A-Z]{8}\.js(\.map)?$/.test(file) && !made.has(join(folder, file))) rmSync(join(folder, file))
+}
+
 const [name, ...flags] = process.argv.slice(2)
 if (!(name in processes)) {
   console.error(`bundle: unknown process ${name ?? ''}; one of ${Object.keys(processes).join(', ')}`)
@@ -61,5 +72,5 @@ if (flags.includes('--watch')) {
   const watching = await context(options(name))
   await watching.watch()
 } else {
-  await build(options(name))
+  removeStale(join(root, processes[name], 'dist'), (await build(options(name))).metafile)
 }

@@ -15,6 +15,9 @@ export interface Peers {
   start(name: string): Promise<number>
   /** The same for `true` in a running container; null when the peer has no such thing here. */
   exec(name: string): Promise<number | null>
+  /** Of those that are OCI runtimes: every verb of a container's life, `run` of `true` first. */
+  readonly runtimes: readonly string[]
+  life(name: string, note: (verb: string, wall: number, cpu: number) => void): Promise<void>
   cpuMs(): number
   close(): Promise<void>
 }
@@ -22,7 +25,9 @@ export interface Peers {
 export function findPeers(): Peers {
   const folder = mkdtempSync('/run/gantry-bench-peers-')
   const bundle = makeBundle(folder)
-  const commands = startCommands(bundle)
+  const sleeping = makeSleeping(folder, bundle)
+  const programs = runtimePrograms()
+  const commands = startCommands(bundle, programs)
   const meter = cpuMeter(`gantry-bench-peers-${process.pid}`)
   const shell = new Shell(meter)
   let serial = 0
@@ -32,18 +37,35 @@ export function findPeers(): Peers {
     start: (name) => shell.run(commands[name]?.(`bench-${process.pid}-${serial++}`) ?? 'false'),
     async exec(name) {
       const id = `bench-exec-${process.pid}`
-      if (name !== 'crun' && name !== 'runc') return null
+      const program = programs[name]
+      if (program === undefined) return null
       if (!running.has(name)) {
         writeFileSync(join(bundle, 'config.json'), JSON.stringify(ociConfig(['sleep', '1000'])))
-        await shell.run(`${name} run -d -b ${bundle} ${id} </dev/null >/dev/null 2>&1`)
+        await shell.run(`${program} run -d -b ${bundle} ${id} </dev/null >/dev/null 2>&1`)
         writeFileSync(join(bundle, 'config.json'), JSON.stringify(ociConfig(['true'])))
         running.add(name)
       }
-      return shell.run(`${name} exec ${id} true`)
+      return shell.run(`${program} exec ${id} true`)
+    },
+    runtimes: Object.keys(programs),
+    async life(name, note) {
+      const program = programs[name] ?? 'false'
+      const id = `bench-life-${process.pid}-${serial++}`
+      const timed = async (verb: string, command: string) => {
+        const before = meter.readMs()
+        note(verb, await shell.run(command), meter.readMs() - before)
+      }
+      await timed('run', `${program} run -b ${bundle} ${id}`)
+      await timed('create', `${program} create -b ${sleeping} ${id} >/dev/null 2>&1`)
+      for (const verb of ['start', 'state']) await timed(verb, `${program} ${verb} ${id}`)
+      await timed('exec', `${program} exec ${id} true`)
+      await timed('kill', `${program} kill ${id} KILL`)
+      await shell.run(`until ${program} state ${id} | grep -q stopped; do sleep 0.01; done`)
+      await timed('delete', `${program} delete ${id}`)
     },
     cpuMs: () => meter.readMs(),
     async close() {
-      for (const name of running) spawnSync(name, ['delete', '-f', `bench-exec-${process.pid}`])
+      for (const name of running) spawnSync(programs[name] ?? name, ['delete', '-f', `bench-exec-${process.pid}`])
       shell.close()
       await meter.remove()
       rmSync(folder, { recursive: true, force: true })
@@ -51,13 +73,17 @@ export function findPeers(): Peers {
   }
 }
 
-function startCommands(bundle: string): Record<string, (id: string) => string> {
+/** Ours, and the others' where they are installed. */
+function runtimePrograms(): Record<string, string> {
+  const others = ['crun', 'runc'].filter(isInstalled).map((name) => [name, name])
+  return { 'gantry-oci': join(repository, 'native/build/gantry-oci'), ...Object.fromEntries(others) }
+}
+
+function startCommands(bundle: string, programs: Readonly<Record<string, string>>): Record<string, (id: string) => string> {
   const commands: Record<string, (id: string) => string> = {}
   const floor = join(repository, 'native/build/gantry-floor')
   if (existsSync(floor)) commands.floor = () => `${floor} ${join(bundle, 'rootfs')} /bin/true`
-  for (const name of ['crun', 'runc']) {
-    if (isInstalled(name)) commands[name] = (id) => `${name} run -b ${bundle} ${id}`
-  }
+  for (const [name, program] of Object.entries(programs)) commands[name] = (id) => `${program} run -b ${bundle} ${id}`
   return commands
 }
 
@@ -76,6 +102,15 @@ function makeBundle(folder: string): string {
   for (const applet of ['true', 'sleep', 'sh']) symlinkSync('busybox', join(bin, applet))
   writeFileSync(join(bundle, 'config.json'), JSON.stringify(ociConfig(['true'])))
   return bundle
+}
+
+/** The same root with a process that stays. */
+function makeSleeping(folder: string, bundle: string): string {
+  const sleeping = join(folder, 'sleeping')
+  mkdirSync(sleeping)
+  const config = { ...(ociConfig(['sleep', '1000']) as object), root: { path: join(bundle, 'rootfs') } }
+  writeFileSync(join(sleeping, 'config.json'), JSON.stringify(config))
+  return sleeping
 }
 
 /** As docker would ask for it: own namespaces, masked paths, limits, no capabilities beyond the default, a seccomp filter. */

@@ -39,21 +39,40 @@ static void answer_ready(struct start *start)
 	answer(&line);
 }
 
-static void failure_text(const struct start *start, struct buf *line)
+/* The first failure with the kernel's word for it. */
+static void failure_words(const struct start *start, char *out, size_t size)
 {
 	struct shared *shared = start->shared;
-	char words[640];
 	if (!shared->failed) {
 		snprintf(shared->step, sizeof(shared->step), "start");
 		snprintf(shared->text, sizeof(shared->text), "the process was killed before it could run its command");
 	}
 	const char *why = shared->err ? strerrordesc_np(shared->err) : NULL;
-	snprintf(words, sizeof(words), "%s%s%s", shared->text, why ? ": " : "", why ? why : "");
+	snprintf(out, size, "%s%s%s", shared->text, why ? ": " : "", why ? why : "");
+}
+
+static void failure_text(const struct start *start, struct buf *line)
+{
+	struct shared *shared = start->shared;
+	char words[640];
+	failure_words(start, words, sizeof(words));
 	buf_text(line, "{\"error\":{\"step\":");
 	buf_json(line, shared->step, strlen(shared->step));
 	buf_format(line, ",\"errno\":\"%s\",\"exitCode\":%d,\"text\":", shared->err ? errno_name(shared->err) : "", shared->exit_code);
 	buf_json(line, words, strlen(words));
 	buf_text(line, "}}\n");
+}
+
+/* To whoever started it, who may be gantry-oci: STEP ERRNO EXITCODE TEXT, each ended by NUL. */
+static void tell_result(const struct start *start)
+{
+	struct shared *shared = start->shared;
+	char words[640], data[2048];
+	struct buf tokens = {.data = data, .capacity = sizeof(data)};
+	failure_words(start, words, sizeof(words));
+	buf_format(&tokens, "%s%c%s%c%d%c%s%c", shared->step, 0, shared->err ? errno_name(shared->err) : "", 0, shared->exit_code, 0, words, 0);
+	if (write_all(runtime.result, tokens.data, tokens.length) < 0)
+		_exit(1); /* nobody is there to be told */
 }
 
 static int fail(struct start *start)
@@ -81,13 +100,8 @@ static _Noreturn void init_main(struct start *start)
 		_exit(1);
 	}
 	run_phase(start, APPLY); /* the last operation is `exec`, so coming back is a failure */
-	if (runtime.released && runtime.result >= 0) {
-		char data[4096];
-		struct buf line = {.data = data, .capacity = sizeof(data)};
-		failure_text(start, &line);
-		if (write_all(runtime.result, line.data, line.length) < 0)
-			_exit(1);
-	}
+	if (runtime.released && runtime.result >= 0)
+		tell_result(start);
 	_exit(start->shared->exit_code ? start->shared->exit_code : 1);
 }
 

@@ -10,11 +10,13 @@ const LOOKS = 2000
 
 interface Switch {
   readonly file: string
+  /** Of v2: where it is read whether all are frozen. */
+  readonly events?: string
   readonly value: (frozen: boolean) => string
   readonly is: (frozen: boolean) => boolean
 }
 
-function findSwitch(folders: CgroupFolders): Switch | null {
+export function findSwitch(folders: CgroupFolders): Switch | null {
   const v1 = folderOf(folders, 'freezer')
   if (v1) {
     const file = join(v1.dir, 'freezer.state')
@@ -23,8 +25,9 @@ function findSwitch(folders: CgroupFolders): Switch | null {
   }
   const dir = unifiedFolder(folders)
   if (!dir) return null
-  const is = (frozen: boolean) => /^frozen 1$/m.test(readFileSync(join(dir, 'cgroup.events'), 'utf8')) === frozen
-  return { file: join(dir, 'cgroup.freeze'), value: (frozen) => (frozen ? '1' : '0'), is }
+  const events = join(dir, 'cgroup.events')
+  const is = (frozen: boolean) => /^frozen 1$/m.test(readFileSync(events, 'utf8')) === frozen
+  return { file: join(dir, 'cgroup.freeze'), events, value: (frozen) => (frozen ? '1' : '0'), is }
 }
 
 export function isFrozen(folders: CgroupFolders): boolean {

@@ -11,6 +11,7 @@ import { runDetached, runForeground, type Section, type Started } from '../kerne
 import { checkRoot } from '../plan/mounts.ts'
 import { planStart } from '../plan/start-plan.ts'
 import { Container, type Record, thisProcess } from '../state/container.ts'
+import { writeFront } from '../state/front.ts'
 import { removeContainer } from './delete.ts'
 import { startContainer } from './start.ts'
 
@@ -131,7 +132,9 @@ export function preserved(parsed: Parsed): number {
 }
 
 function settle({ container, record }: Made, started: Started, pidFile: string | undefined): void {
-  container.write({ ...record, pid: started.pid, startTicks: started.startTicks })
+  const settled = { ...record, pid: started.pid, startTicks: started.startTicks }
+  container.write(settled)
+  writeFront(container, settled)
   if (pidFile) writePidFile(pidFile, started.pid)
 }
 

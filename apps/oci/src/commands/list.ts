@@ -1,7 +1,7 @@
 import { GantryError } from '@gantry/contracts/gantry-error'
 import { parseArgs } from '../args.ts'
 import type { Globals } from '../globals.ts'
-import { Container, listIds, type Record, type Status } from '../state/container.ts'
+import { Container, listedState, listIds, type Record } from '../state/container.ts'
 
 export function list(args: readonly string[], globals: Globals): void {
   const parsed = parseArgs(args, { format: { kind: 'value', short: 'f' }, quiet: { kind: 'flag', short: 'q' } }, true)
@@ -10,7 +10,7 @@ export function list(args: readonly string[], globals: Globals): void {
   const rows = listIds(globals.root).flatMap((id) => {
     const container = new Container(globals.root, id)
     const record = readOrNull(container)
-    return record ? [row(record, container.status(record))] : []
+    return record ? [listedState(record, container.status(record))] : []
   })
   if (parsed.has('quiet')) process.stdout.write(rows.map(({ id }) => `${id}\n`).join(''))
   else process.stdout.write(format === 'json' ? `${JSON.stringify(rows)}\n` : table(rows))
@@ -26,11 +26,7 @@ function readOrNull(container: Container): Record | null {
   }
 }
 
-type Row = ReturnType<typeof row>
-function row(record: Record, status: Status) {
-  const { ociVersion, id, bundle, rootfs, created, owner, annotations } = record
-  return { ociVersion, id, pid: status === 'stopped' ? 0 : (record.pid ?? 0), status, bundle, rootfs, created, annotations, owner }
-}
+type Row = ReturnType<typeof listedState>
 
 function table(rows: readonly Row[]): string {
   const cells = [

@@ -14,6 +14,8 @@ export function start(args: readonly string[], globals: Globals): void {
   startContainer(new Container(globals.root, parsed.positional[0] ?? ''))
 }
 
+const LOOKS_AT_END = 1000
+
 /** Lets the waiting process go on, and tells what became of it. */
 export function startContainer(container: Container): void {
   const record = container.read()
@@ -25,7 +27,11 @@ export function startContainer(container: Container): void {
   try {
     release(claimed)
     const words = readToEnd(result)
-    if (words) throw nativeFailure(JSON.parse(words).error)
+    if (words) {
+      // It told why, and is on its last steps: whoever hears of the failure may delete it.
+      for (let look = 0; look < LOOKS_AT_END && container.status(record) !== 'stopped'; look++) sleep(1)
+      throw failureOf(words)
+    }
   } finally {
     closeSync(result)
     rmSync(claimed, { force: true })
@@ -37,6 +43,12 @@ export function startContainer(container: Container): void {
     removeContainer(container, { force: true })
     throw error
   }
+}
+
+/** As tell_result() of native/src/runtime.c writes it. */
+function failureOf(words: string): GantryError {
+  const [step = '', errno = '', exitCode, text = ''] = words.split('\0')
+  return nativeFailure({ step, errno, exitCode: Number(exitCode), text })
 }
 
 /** Of two starts at once the one whose rename succeeds goes on. */

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Op } from '@gantry/contracts'
 import { GantryError } from '@gantry/contracts/gantry-error'
+import { encodeOps } from './encode.ts'
 
 /** `apps/oci/src/kernel` in the sources, `apps/oci/dist` in the bundle: the repository is where native/ lies. */
 const here = dirname(fileURLToPath(import.meta.url))
@@ -25,15 +26,8 @@ export interface NativeRequest {
   readonly preserve?: number
 }
 
-/** As native/src/wire.h has it, without the frame: COUNT NAME ARG…, each ended by NUL. */
 function encode(sections: readonly Section[]): string {
-  const tokens: string[] = []
-  for (const { name, ops } of sections) {
-    tokens.push('1', `@${name}`)
-    for (const op of ops) tokens.push(String(op.length), ...op)
-  }
-  if (tokens.some((token) => token.includes('\0'))) throw new GantryError('invalid_input', 'the configuration holds a NUL byte')
-  return tokens.length === 0 ? '' : `${tokens.join('\0')}\0`
+  return encodeOps(sections.flatMap(({ name, ops }): Op[] => [[`@${name}`], ...ops]))
 }
 
 let serial = 0

@@ -7,8 +7,10 @@ export type StateHalves = readonly [before: string, after: string]
 const MARK = 4_194_305 // above every pid (PID_MAX_LIMIT)
 
 export function halves(state: { readonly [name: string]: unknown }): StateHalves {
-  const [before = '', after = ''] = JSON.stringify({ ...state, pid: MARK }).split(String(MARK))
-  return [before, after]
+  // With its key, which no string can hold unescaped: an id may well have these digits.
+  const text = JSON.stringify({ ...state, pid: MARK })
+  const at = text.indexOf(`"pid":${MARK}`) + '"pid":'.length
+  return [text.slice(0, at), text.slice(at + String(MARK).length)]
 }
 
 /** `host` hooks run outside, before the roots change; `container` hooks run where they stand in the plan, in the new process. */

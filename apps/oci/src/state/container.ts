@@ -61,6 +61,10 @@ export class Container {
   get configFile(): string {
     return join(this.dir, 'config.json')
   }
+  /** What native/build/gantry-oci reads: state/front.ts. */
+  get frontFile(): string {
+    return join(this.dir, 'front')
+  }
   get exists(): boolean {
     return existsSync(this.dir)
   }
@@ -145,4 +149,16 @@ export function publicState(record: Record, status: Status): { [name: string]: u
     bundle: record.bundle,
     annotations: record.annotations,
   }
+}
+
+/** The same as the verb `state` prints it. */
+export function shownState(record: Record, status: Status): { [name: string]: unknown } {
+  const { rootfs, created, owner } = record
+  return { ...publicState(record, status), rootfs, created, owner }
+}
+
+/** As `list` has it. */
+export function listedState(record: Record, status: Status) {
+  const { ociVersion, id, bundle, rootfs, created, owner, annotations } = record
+  return { ociVersion, id, pid: status === 'stopped' ? 0 : (record.pid ?? 0), status, bundle, rootfs, created, annotations, owner }
 }

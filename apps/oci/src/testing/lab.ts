@@ -67,7 +67,9 @@ const capabilities = ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER', 'CAP_SETUID
 /** A runtime with a root of its own, bundles with busybox in them, and all of it gone afterwards. */
 export class Lab {
   readonly dir = mkdtempSync(join(tmpdir(), 'gantry-oci-'))
-  readonly program = join(repository, 'apps/oci/bin/gantry-oci.js')
+  /** The native front, which engines are given, and what it starts for all that it does not do itself. */
+  readonly program = join(repository, 'native/build/gantry-oci')
+  readonly script = join(repository, 'apps/oci/bin/gantry-oci.js')
   readonly globals = ['--root', join(this.dir, 'state')]
   readonly group = basename(this.dir)
   readonly out = join(this.dir, 'out')
