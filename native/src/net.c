@@ -25,7 +25,8 @@
  *                                           name index up(0|1) master rxBytes rxPackets rxErrors rxDropped tx(same four) label
  *   net.routes WHERE                        result: one line a route of any table: DESTINATION/PREFIX NAME|-
  *   net.conntrack.forget PORT               forget tracked udp flows of the host that were sent to this port
- *   ports.start PROGRAM SOCKET              start the listeners of published ports; see net_ports.c
+ *   keeper.start PROGRAM SOCKET [GIVER]     start a program that outlives the agent; see net_keeper.c
+ *   dns.open? WHERE KEY GIVER ADDRESS|-     make sockets for questions of containers and send them to gantry-dns; see net_dns.c
  *   nft.elements VERB FAMILY TABLE SET KEY DATA [...]
  *                                           one transaction; see net_nft.c
  *   nft.load PROGRAM TEXT                   a whole ruleset in nft's language, one transaction, by PROGRAM (gantry-nft)
@@ -63,7 +64,8 @@ const struct op net_ops[] = {
 	{"net.links", 2, net_links},
 	{"net.routes", 1, net_routes},
 	{"net.conntrack.forget", 1, net_conntrack_forget},
-	{"ports.start", 2, ports_start},
+	{"keeper.start", 2, keeper_start},
+	{"dns.open?", 4, dns_open},
 	{"nft.elements", 6, nft_elements},
 	{"nft.load", 2, nft_load},
 	{"nft.chains", 0, nft_chains},

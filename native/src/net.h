@@ -57,8 +57,11 @@ int net_sysctl_read(struct op_ctx *ctx, char **args, int n);
 /* net_conntrack.c */
 int net_conntrack_forget(struct op_ctx *ctx, char **args, int n);
 
-/* net_ports.c */
-int ports_start(struct op_ctx *ctx, char **args, int n);
+/* net_keeper.c */
+int keeper_start(struct op_ctx *ctx, char **args, int n);
+
+/* net_dns.c */
+int dns_open(struct op_ctx *ctx, char **args, int n);
 
 /* net_chains.c */
 int nft_chains(struct op_ctx *ctx, char **args, int n);

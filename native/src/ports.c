@@ -8,63 +8,21 @@
  */
 #include "ports.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <signal.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-enum { CONTROL = 3, EVENTS = 64, GARBAGE_STEP = 64, FIRST_CONNECTION_MS = 10000 };
+enum { CONTROL = 3 };
 
 struct listener *listeners;
-static int epoll = -1;
 static unsigned last_number;
 static bool some_paused;
-
-static void **garbage;
-static size_t garbage_length, garbage_capacity;
-
-uint64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-socklen_t address_size(const union address *address)
-{
-	return address->any.sa_family == AF_INET ? sizeof address->in : sizeof address->in6;
-}
-
-bool address_parse(const char *text, unsigned port, union address *out)
-{
-	memset(out, 0, sizeof *out);
-	if (inet_pton(AF_INET, text, &out->in.sin_addr) == 1) {
-		out->in.sin_family = AF_INET;
-		out->in.sin_port = htons((uint16_t)port);
-		return true;
-	}
-	if (inet_pton(AF_INET6, text, &out->in6.sin6_addr) != 1)
-		return false;
-	out->in6.sin6_family = AF_INET6;
-	out->in6.sin6_port = htons((uint16_t)port);
-	return true;
-}
-
-void address_format(const union address *address, char out[64])
-{
-	char text[INET6_ADDRSTRLEN] = "";
-	const bool four = address->any.sa_family == AF_INET;
-	inet_ntop(address->any.sa_family, four ? (const void *)&address->in.sin_addr : (const void *)&address->in6.sin6_addr, text,
-		sizeof text);
-	snprintf(out, 64, "%s %u", text, ntohs(four ? address->in.sin_port : address->in6.sin6_port));
-}
 
 bool address_is_loopback(const union address *address)
 {
@@ -72,35 +30,6 @@ bool address_is_loopback(const union address *address)
 		return ntohl(address->in.sin_addr.s_addr) >> 24 == 127;
 	const struct in6_addr *six = &address->in6.sin6_addr;
 	return IN6_IS_ADDR_LOOPBACK(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == 127);
-}
-
-int watch(int fd, uint32_t events, struct source *source)
-{
-	struct epoll_event event = {.events = events, .data.ptr = source};
-	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
-}
-
-void unwatch(int fd)
-{
-	(void)epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL);
-}
-
-void discard(void *memory)
-{
-	if (garbage_length == garbage_capacity) {
-		void **more = realloc(garbage, (garbage_capacity + GARBAGE_STEP) * sizeof *garbage);
-		if (!more)
-			return; /* Lost rather than freed too early. */
-		garbage = more;
-		garbage_capacity += GARBAGE_STEP;
-	}
-	garbage[garbage_length++] = memory;
-}
-
-static void free_garbage(void)
-{
-	while (garbage_length > 0)
-		free(garbage[--garbage_length]);
 }
 
 /* Level-triggered and left alone, a listener without descriptors would keep the loop busy. */
@@ -202,45 +131,24 @@ void listener_close(struct listener *listener)
 	forget(listener);
 }
 
-/* Each connection takes two descriptors, and four more while data is under way. */
-static void raise_limits(void)
-{
-	struct rlimit files = {.rlim_cur = 262144, .rlim_max = 262144};
-	if (setrlimit(RLIMIT_NOFILE, &files) == 0 || getrlimit(RLIMIT_NOFILE, &files) < 0)
-		return;
-	files.rlim_cur = files.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &files);
-}
+static const unsigned short calls[] = {
+	SYS_epoll_wait, SYS_epoll_ctl, SYS_accept4, SYS_socket, SYS_connect, SYS_bind, SYS_listen, SYS_setsockopt, SYS_getsockopt,
+	SYS_getsockname, SYS_splice, SYS_pipe2, SYS_read, SYS_write, SYS_sendto, SYS_recvfrom, SYS_sendmsg, SYS_recvmsg, SYS_shutdown,
+	SYS_close, SYS_fcntl, SYS_brk, SYS_mmap, SYS_munmap, SYS_mremap, SYS_madvise, SYS_clock_gettime, SYS_rt_sigreturn, SYS_exit_group,
+	SYS_restart_syscall, SYS_futex,
+};
 
 static void serve(void)
 {
-	struct epoll_event events[EVENTS];
-	const uint64_t started = now_ms();
-	for (bool busy = false;;) {
-		/* An agent that was killed before it could connect must not leave us behind. */
-		const bool expected = control_connected() || (!control_was_connected() && now_ms() - started < FIRST_CONNECTION_MS);
-		if (!listeners && !expected)
-			return;
+	for (bool busy = false; listeners || keeper_has_agent(); busy = stream_turn()) {
 		const int until = datagram_expire();
-		const int count = epoll_wait(epoll, events, EVENTS, busy ? 0 : listeners || control_connected() ? until : FIRST_CONNECTION_MS);
-		for (int i = 0; i < count; i++) {
-			struct source *source = events[i].data.ptr;
-			source->ready(source, events[i].events);
-		}
-		busy = stream_turn();
-		free_garbage();
+		keeper_turn(busy ? 0 : listeners ? until : FIRST_CONNECTION_MS);
 	}
 }
 
 int main(void)
 {
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	raise_limits();
-	epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (epoll < 0 || control_open(CONTROL) < 0 || give_up_privileges() < 0) {
+	if (control_open(CONTROL) < 0 || give_up_privileges(1u << CAP_NET_BIND_SERVICE, calls, sizeof calls / sizeof *calls) < 0) {
 		perror("gantry-ports");
 		return 1;
 	}

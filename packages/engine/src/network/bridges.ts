@@ -9,12 +9,14 @@ import { avoidHostRoutes } from './taken-subnets.ts'
 /** Makes the network's bridge, firewall elements and resolver when they are not there yet. */
 export async function bringUp(state: NetworkState, network: Network): Promise<void> {
   if (network.up) return
+  await state.resolver.ensure()
   await state.locks.run(network.id, async () => {
     if (network.up) return
     if (network.isBridge && isUnused(state, network)) await avoidHostRoutes(state, network)
     if (network.isBridge) await raiseBridge(state, network)
     else await raiseParent(state, network)
     network.up = true
+    tellSubnets(state)
   })
 }
 
@@ -24,7 +26,11 @@ async function raiseBridge(state: NetworkState, network: Network): Promise<void>
     state,
     network.subnets.some(({ family }) => family === 6),
   )
-  await Promise.all(network.gatewayTexts().map((address) => state.dns.listen(address)))
+  if (network.record.builtin) for (const address of network.gatewayTexts()) await state.resolver.listen(address)
+}
+
+function tellSubnets(state: NetworkState): void {
+  state.resolver.subnets(state.networks.all().flatMap(({ subnets }) => subnets))
 }
 
 /** A macvlan or ipvlan network that names no link of the host gets one that leads nowhere. */
@@ -74,7 +80,8 @@ function bringUpOps(state: NetworkState, network: Network): Op[] {
 export async function takeDown(state: NetworkState, network: Network): Promise<void> {
   await state.locks.run(network.id, async () => {
     network.up = false
-    if (network.isBridge) await Promise.all(network.gatewayTexts().map((address) => state.dns.close(address)))
+    if (network.record.builtin) for (const address of network.gatewayTexts()) state.resolver.close(address)
+    tellSubnets(state)
     await state.ops([
       ...(network.isBridge ? elementOps(state.names.table, '-', networkElements(network.firewall).reverse()) : []),
       ['net.delete?', 'host', network.record.bridge],

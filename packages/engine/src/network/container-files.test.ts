@@ -26,13 +26,13 @@ describe('resolv.conf', () => {
   it('is read', () => {
     expect(host).toEqual({ nameservers: ['192.0.2.9'], search: ['a.example', 'b.example'], options: ['ndots:2', 'timeout:1'] })
   })
-  it('names the gateway and keeps search and options of the host', () => {
-    expect(containerResolvConf({ gateways: ['10.0.0.1'], dns: [], search: [], options: [], host })).toBe(
+  it('names the resolver and keeps search and options of the host', () => {
+    expect(containerResolvConf({ resolvers: ['10.0.0.1'], search: [], options: [], host })).toBe(
       'nameserver 10.0.0.1\nsearch a.example b.example\noptions timeout:1 ndots:0\n',
     )
   })
   it('takes search and options that were asked for', () => {
-    expect(containerResolvConf({ gateways: ['10.0.0.1'], dns: ['192.0.2.1'], search: ['.'], options: ['use-vc'], host })).toBe(
+    expect(containerResolvConf({ resolvers: ['10.0.0.1'], search: ['.'], options: ['use-vc'], host })).toBe(
       'nameserver 10.0.0.1\noptions use-vc\n',
     )
   })

@@ -74,12 +74,11 @@ export function formatResolvConf({ nameservers, search, options }: ResolvConf): 
 }
 
 /**
- * The container asks its gateways, which forward to `--dns` or the host's servers. Search domains and options are the host's unless
+ * The container asks our resolver, which asks `--dns` or the host's servers in turn. Search domains and options are the host's unless
  * given; a search domain `.` stands for none.
  */
 export function containerResolvConf(request: {
-  gateways: readonly string[]
-  dns: readonly string[]
+  resolvers: readonly string[]
   search: readonly string[]
   options: readonly string[]
   host: ResolvConf
@@ -87,7 +86,5 @@ export function containerResolvConf(request: {
   const search = request.search.length > 0 ? request.search.filter((domain) => domain !== '.') : request.host.search
   const options =
     request.options.length > 0 ? request.options : [...request.host.options.filter((option) => !option.startsWith('ndots:')), 'ndots:0']
-  // A resolver on the host's loopback is out of reach of a container.
-  const direct = request.dns.length > 0 ? request.dns : request.host.nameservers.filter((server) => !/^(127\.|::1$)/.test(server))
-  return formatResolvConf({ nameservers: request.gateways.length > 0 ? request.gateways.slice(0, 3) : direct, search, options })
+  return formatResolvConf({ nameservers: request.resolvers.slice(0, 3), search, options })
 }

@@ -147,7 +147,6 @@ class BridgeNetworks implements NetworkEngine, SandboxMaker {
     const record = this.state.active.get(containerId)?.record
     if (!record) return
     record.name = name
-    this.state.zone.remove(containerId)
     announce(this.state, record)
     this.state.sandboxes.save(record)
   }
@@ -168,7 +167,8 @@ class BridgeNetworks implements NetworkEngine, SandboxMaker {
     await this.state.settled()
     const isIdle = this.state.active.size === 0
     if (isIdle) await leaveNothing(this.state)
-    await Promise.all([this.state.dns.closeAll(), isIdle ? this.state.ports.closeAll() : this.state.ports.abandon()])
+    const { ports, resolver } = this.state
+    await (isIdle ? Promise.all([resolver.end(), ports.closeAll()]) : Promise.all([resolver.abandon(), ports.abandon()]))
   }
 }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { type Endpoint, type EndpointSpec, GantryError, type Op } from '@gantry/contracts'
 import { parseAddress } from './address.ts'
 import { bringUp } from './bridges.ts'
@@ -42,7 +43,7 @@ export async function connectRunning(
       await removeLink(state, added, pid)
       throw error
     }
-    announce(state, record, network.id)
+    announce(state, record)
     emit(state, network, 'connect', { container: containerId })
     return added.endpoint
   })
@@ -58,9 +59,17 @@ async function makeLive(
   const endpoints = [...record.endpoints, added]
   const former = defaultEndpoint(state, record.endpoints)
   const isDefault = defaultEndpoint(state, endpoints) === added
+  if (!record.resolver && !network.record.builtin) await openResolver(state, record, where)
   await state.ops([...endpointOps(network, where, added, false), ...elementOps(state.names.table, '+', endpointGuards(added))])
   if (isDefault) await state.ops([...routeOps('net.route.delete', where, former), ...routeOps('net.route', where, added)])
   await changeEndpoints(state, record, endpoints)
+}
+
+/** A container that had only the default network asks at 127.0.0.11 as well from now on. */
+async function openResolver(state: NetworkState, record: SandboxRecord, where: Where): Promise<void> {
+  const key = `late-${randomBytes(8).toString('hex')}`
+  await state.ops(state.resolver.openOps(key, () => where))
+  record.resolver = key
 }
 
 /** Takes an endpoint from a running container; default routes and published ports move to another one when there is one. */
@@ -71,9 +80,10 @@ export async function disconnectRunning(state: NetworkState, network: Network, c
     if (!gone) throw new GantryError('not_found', `container ${record.name} is not connected to network ${network.name}`)
     const left = record.endpoints.filter((endpoint) => endpoint !== gone)
     const wasDefault = defaultEndpoint(state, record.endpoints) === gone
-    state.zone.remove(containerId, network.id)
+    state.resolver.leave(containerId, network.id)
     await changeEndpoints(state, record, left)
     await removeLink(state, gone, record.pid)
+    announce(state, record)
     const next = wasDefault ? defaultEndpoint(state, left) : undefined
     if (record.pid > 0) await state.ops(routeOps('net.route', `pid:${record.pid}`, next))
     emit(state, network, 'disconnect', { container: containerId })

@@ -79,7 +79,9 @@ export class Network {
   /** What the firewall needs to know. */
   get firewall() {
     const { bridge, spec } = this.record
-    return { bridge, subnets: this.subnets, gateways: this.gateways, icc: spec.icc, internal: spec.internal, masquerade: spec.masquerade }
+    // Containers ask there on the default network only: on others they have an address for it of their own.
+    const gateways = this.record.builtin ? this.gateways : []
+    return { bridge, subnets: this.subnets, gateways, icc: spec.icc, internal: spec.internal, masquerade: spec.masquerade }
   }
   releaseAddresses(addresses: readonly string[]): void {
     for (const text of addresses) {

@@ -197,8 +197,9 @@ describe('names', () => {
   })
   it("of containers, aliases and projects are answered on the asker's networks only", async () => {
     const aliased = await lab.start('aliased', { endpoints: [{ network: 'bridge', aliases: ['db'] }] })
-    for (const name of ['aliased', 'db', 'aliased.lab', aliased.id.slice(0, 12)]) expect(await lab.resolve(one, name)).toBe(aliased.address)
-    expect(await lab.resolve(one, aliased.address, 'PTR')).toBe('aliased')
+    for (const name of ['aliased', 'DB', 'db.bridge', 'aliased.lab', aliased.id.slice(0, 12)])
+      expect(await lab.resolve(one, name)).toBe(aliased.address)
+    expect(await lab.resolve(one, aliased.address, 'PTR')).toBe('aliased.bridge')
     expect(await lab.resolve(one, 'nobody')).toBe('ENOTFOUND')
     expect(await lab.resolve(one, 'two', 'AAAA')).toBe('ENODATA')
     const other = await lab.start('other', {}, 'elsewhere')

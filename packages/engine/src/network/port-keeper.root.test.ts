@@ -17,7 +17,7 @@ const path = () => `${folder}/${++sockets}.sock`
 const keeper = (socket = path()) =>
   new PortKeeper({
     socket,
-    start: async () => void (await kernel.ops([['ports.start', `${nativeDir}/gantry-ports`, socket]])),
+    start: async () => void (await kernel.ops([['keeper.start', `${nativeDir}/gantry-ports`, socket]])),
     log: (_, message) => logged.push(message),
   })
 afterAll(async () => {

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import type { PortProtocol } from '@gantry/contracts'
 import type { EngineConfig } from '../ports.ts'
 import { formatAddress, parseAddress } from './address.ts'
-import { PortWire } from './port-wire.ts'
+import { KeeperWire } from './keeper-wire.ts'
 
 export interface PortTarget {
   readonly address: string
@@ -47,7 +47,7 @@ export class PortKeeper {
   readonly #strays = new Map<string, Kept>()
   /** Requests under way: the process must not be ended before they are through. */
   #busy = 0
-  #wire: Promise<PortWire> | undefined
+  #wire: Promise<KeeperWire> | undefined
   #ending: Promise<void> = Promise.resolve()
 
   constructor(options: PortKeeperOptions) {
@@ -91,7 +91,7 @@ export class PortKeeper {
     ;(await wire?.catch(() => undefined))?.leave()
   }
 
-  async #take(wire: PortWire, door: PortDoor, target: PortTarget): Promise<Kept> {
+  async #take(wire: KeeperWire, door: PortDoor, target: PortTarget): Promise<Kept> {
     const stray = this.#strays.get(keyOf(door))
     if (stray) {
       this.#strays.delete(keyOf(door))
@@ -113,9 +113,9 @@ export class PortKeeper {
   }
 
   /** Without a process, work that does not `need` one is left out. Ends the process when there is nothing more to keep. */
-  async #work<T>(use: (wire: PortWire) => Promise<T>, need: true): Promise<T>
-  async #work(use: (wire: PortWire) => Promise<unknown>): Promise<void>
-  async #work<T>(use: (wire: PortWire) => Promise<T>, need = false): Promise<T | undefined> {
+  async #work<T>(use: (wire: KeeperWire) => Promise<T>, need: true): Promise<T>
+  async #work(use: (wire: KeeperWire) => Promise<unknown>): Promise<void>
+  async #work<T>(use: (wire: KeeperWire) => Promise<T>, need = false): Promise<T | undefined> {
     if (!this.#wire && !need) return undefined
     this.#busy++
     try {
@@ -131,19 +131,24 @@ export class PortKeeper {
     const wire = this.#wire
     this.#wire = undefined
     if (!wire) return
-    this.#ending = wire.then(endProcess, () => {}).finally(() => rmSync(this.#options.socket, { force: true }))
+    this.#ending = wire
+      .then(
+        (open) => open.end(),
+        () => {},
+      )
+      .finally(() => rmSync(this.#options.socket, { force: true }))
     await this.#ending
   }
 
-  async #find(): Promise<PortWire | null> {
-    const found = await PortWire.open(this.#options.socket)
+  async #find(): Promise<KeeperWire | null> {
+    const found = await KeeperWire.open(this.#options.socket, 'gantry-ports')
     if (!found) return null
     if (found.current) return found.wire
-    await endProcess(found.wire)
+    await found.wire.end()
     return null
   }
 
-  async #start(): Promise<PortWire> {
+  async #start(): Promise<KeeperWire> {
     await this.#options.start()
     const wire = await this.#find()
     if (!wire) throw new Error('gantry-ports ended right after its start')
@@ -152,7 +157,7 @@ export class PortKeeper {
   }
 
   /** A process that is lost while it is needed gets a successor. */
-  #follow(wire: PortWire): void {
+  #follow(wire: KeeperWire): void {
     void wire.closed.then(async () => {
       const current = await this.#wire?.catch(() => undefined)
       if (current !== wire) return
@@ -174,7 +179,7 @@ export class PortKeeper {
     }
   }
 
-  async #listenAgain(wire: PortWire, kept: Kept): Promise<void> {
+  async #listenAgain(wire: KeeperWire, kept: Kept): Promise<void> {
     const { door, target } = kept
     try {
       const { words } = await wire.request('listen', door.protocol, door.address, door.port, target.address, target.port)
@@ -186,11 +191,6 @@ export class PortKeeper {
       })
     }
   }
-}
-
-async function endProcess(wire: PortWire): Promise<void> {
-  await wire.request('end').catch(() => {})
-  await wire.closed
 }
 
 function keyOf({ protocol, address, port }: PortDoor): string {

@@ -16,7 +16,7 @@ import type { NetworkState } from './state.ts'
  * one request.
  */
 export async function recoverNetworks(state: NetworkState, running: readonly { containerId: string; pid: number }[]): Promise<void> {
-  await state.dns.closeAll()
+  await state.resolver.reset()
   await state.ports.closeAll()
   state.active.clear()
   state.networks.load()
@@ -35,6 +35,7 @@ export async function recoverNetworks(state: NetworkState, running: readonly { c
   for (const record of kept) keep(state, record, links)
   await raiseBridges(state)
   await attachLinks(state)
+  await state.resolver.adopt()
   await state.ports.adopt()
   await restorePorts(state)
   await state.ports.dropStrays()
@@ -76,6 +77,7 @@ function keep(state: NetworkState, record: SandboxRecord, links: ReadonlySet<str
   const whole = { ...record, endpoints: record.endpoints.filter((endpoint) => !lost.includes(endpoint)) }
   state.active.set(record.containerId, { key: record.containerId, record: whole })
   state.sandboxes.save(whole)
+  if (whole.resolver) state.resolver.found(whole.resolver, () => `pid:${whole.pid}`)
   for (const endpoint of whole.endpoints) reserveAgain(state, endpoint.endpoint.networkId, endpointAddresses(endpoint))
   announce(state, whole)
 }

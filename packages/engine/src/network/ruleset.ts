@@ -15,8 +15,8 @@ export function noFirewall({ table }: KernelNames): string {
  *   published ports; internal networks neither way; link-local and cloud metadata addresses never. Where the host sends bridged frames
  *   through here (net.bridge.bridge-nf-call-iptables) `talk` lets those of networks with icc pass. Segment sizes are cut to what the
  *   route takes, as many networks swallow the messages that would say so.
- * - `to_host`: containers reach no service of the host but the resolver, on any gateway (it tells askers apart by their address, and
- *   a container keeps its first gateway in resolv.conf when it leaves that network). Their own gateway answers pings.
+ * - `to_host`: containers reach no service of the host but the resolver, on the gateways of default networks (it tells askers apart by
+ *   their address, and a container keeps that gateway in resolv.conf when it leaves that network). Their own gateway answers pings.
  * - family bridge, `from_port`: each port sends only with the MAC and addresses it was given; no router advertisements, no answers of
  *   a DHCP server; `chatter` bounds its ARP and neighbour messages.
  *

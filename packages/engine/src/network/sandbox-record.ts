@@ -28,6 +28,8 @@ export interface SandboxRecord {
   name: string
   readonly hostname: string
   readonly mode: string
+  /** Key of its sockets at 127.0.0.11; '' or absent without a network of its own. */
+  resolver?: string
   /** Own DNS servers (`--dns`), '' list: the host's. */
   readonly dns: readonly string[]
   published: readonly PortRecord[]

@@ -81,6 +81,7 @@ async function bridgedSandbox(maker: SandboxMaker, request: SandboxRequest): Pro
   const endpoints = warm ? [withNames(warm.endpoint, specs[0])] : reserveAll(state, networks, specs)
   const key = warm?.key ?? newKey()
   const record = recordOf(request, endpoints)
+  if (networks.some((network) => !network.record.builtin)) record.resolver = key
   // From here on `release` undoes everything.
   state.active.set(request.containerId, { key, record })
   try {
@@ -91,6 +92,7 @@ async function bridgedSandbox(maker: SandboxMaker, request: SandboxRequest): Pro
     ]
     const sysctls = sysctlOps(`sandbox:${key}`, request.spec.sysctls)
     await state.ops([...(warm ? [] : coldOps(state, request, networks, endpoints, key)), ...sysctls, ...ports])
+    if (record.resolver) state.resolver.found(key, () => (record.pid > 0 ? `pid:${record.pid}` : `sandbox:${key}`))
     announce(state, record)
     state.sandboxes.save(record)
     for (const network of networks) emit(state, network, 'connect', { container: request.containerId })
@@ -171,6 +173,7 @@ function coldOps(
       const network = networks[index]
       return network ? endpointOps(network, where, endpoint, endpoint === withDefault) : []
     }),
+    ...(networks.every(({ record }) => record.builtin) ? [] : state.resolver.openOps(key, () => where)),
     ...elementOps(state.names.table, '+', endpoints.flatMap(endpointGuards)),
   ]
 }
@@ -200,29 +203,42 @@ async function publish(state: NetworkState, request: SandboxRequest, record: San
   return []
 }
 
-/** Makes the container's names known on its networks. */
-export function announce(state: NetworkState, record: SandboxRecord, only?: string): void {
-  for (const endpoint of record.endpoints) {
-    const { networkId, aliases } = endpoint.endpoint
-    if (only && networkId !== only) continue
-    const names = [record.name, `${record.name}.${record.projectId}`, record.containerId.slice(0, 12), record.hostname, ...aliases]
-    const links = endpoint.endpoint.links?.map(({ container, alias }): [string, string] => [alias, container])
-    state.zone.add({ containerId: record.containerId, networkId, names, addresses: endpointAddresses(endpoint), links })
+/** Makes the container's names known on its networks, and theirs to it. */
+export function announce(state: NetworkState, record: SandboxRecord): void {
+  const { containerId, name, hostname } = record
+  for (const place of record.endpoints) {
+    const { networkId, network, aliases } = place.endpoint
+    const names = [name, `${name}.${record.projectId}`, containerId.slice(0, 12), hostname, ...aliases]
+    state.resolver.put({ containerId, networkId, network, names, addresses: endpointAddresses(place) })
   }
+  state.resolver.client({
+    containerId,
+    servers: serversOf(state, record),
+    links: record.endpoints.flatMap(({ endpoint: { networkId, links = [] } }) =>
+      links.map(({ container, alias }): [string, string, string] => [networkId, alias, container]),
+    ),
+    door: record.resolver ?? '',
+  })
+}
+
+/** A container that has internal networks only must not reach the outside by questions either. */
+function serversOf(state: NetworkState, { endpoints, dns }: SandboxRecord): readonly string[] | 'host' {
+  if (!defaultEndpoint(state, endpoints)) return []
+  return dns.length > 0 ? dns : 'host'
 }
 
 function sandboxOf(state: NetworkState, request: SandboxRequest, record: SandboxRecord, key: string, warnings: readonly string[]): Sandbox {
   const endpoints = record.endpoints.map(({ endpoint }) => endpoint)
   const { dns, dnsSearch, dnsOptions } = request.spec
-  // IPv4 gateways first: the same resolver answers on all of them.
-  const bridged = endpoints.filter(({ networkId }) => state.networks.get(networkId)?.isBridge)
-  const gateways = [...bridged.map(({ ipv4Gateway }) => ipv4Gateway), ...bridged.map(({ ipv6Gateway }) => ipv6Gateway)].filter(Boolean)
+  // On the default network a nested engine finds a server that its own containers reach, too. IPv4 first: all gateways are one resolver.
+  const gateways = [...endpoints.map(({ ipv4Gateway }) => ipv4Gateway), ...endpoints.map(({ ipv6Gateway }) => ipv6Gateway)].filter(Boolean)
+  const resolvers = record.resolver ? ['127.0.0.11'] : gateways
   return {
     namespaceOps: [['sandbox', key]],
     endpoints,
     ports: publishedPorts(record.published),
     hosts: hostsOf(state, request, record.endpoints),
-    resolvConf: containerResolvConf({ gateways, dns, search: dnsSearch, options: dnsOptions, host: state.hostResolvConf() }),
+    resolvConf: containerResolvConf({ resolvers, search: dnsSearch, options: dnsOptions, host: state.hostResolvConf() }),
     warnings,
   }
 }
@@ -245,8 +261,8 @@ export async function releaseSandbox({ state, pool }: SandboxMaker, containerId:
   if (!active) return
   state.active.delete(containerId)
   const { record, key } = active
-  const wasConnected = state.zone.knows(containerId)
-  state.zone.remove(containerId)
+  const wasConnected = state.resolver.knows(containerId)
+  state.resolver.forget(containerId)
   state.sandboxes.remove(containerId)
   if (record.published.length > 0) {
     const elements = portElements(record.published, targetsOf(state, record.endpoints))

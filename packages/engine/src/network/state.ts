@@ -1,16 +1,14 @@
 import type { Op } from '@gantry/contracts'
 import { KeyedLock } from '../lib/keyed-lock.ts'
-import { contains, parseAddress } from './address.ts'
 import { parseResolvConf, type ResolvConf } from './container-files.ts'
-import { DnsServer } from './dns/server.ts'
 import type { NetworkDependencies } from './network-engine.ts'
 import { KernelNames } from './names.ts'
 import { NetworkStore } from './network-store.ts'
 import { SandboxRemovals } from './sandbox-removals.ts'
 import { PortKeeper } from './port-keeper.ts'
 import { PortTable } from './port-table.ts'
+import { Resolver } from './resolver.ts'
 import { type SandboxRecord, SandboxStore } from './sandbox-record.ts'
-import { Zone } from './zone.ts'
 import { readFileSync, statSync } from 'node:fs'
 
 /** A sandbox in use, and the key under which the launcher holds it until the container's process is in it. */
@@ -26,9 +24,8 @@ export class NetworkState {
   readonly networks: NetworkStore
   readonly sandboxes: SandboxStore
   readonly active = new Map<string, ActiveSandbox>()
-  readonly zone = new Zone()
   readonly ports: PortTable
-  readonly dns: DnsServer
+  readonly resolver: Resolver
   /** One change at a time: by network id, and `names` for what looks at all networks. */
   readonly locks = new KeyedLock()
   readonly removals: SandboxRemovals
@@ -43,21 +40,24 @@ export class NetworkState {
     this.removals = new SandboxRemovals(this)
     this.ports = new PortTable(this.#portKeeper())
     this.#hostResolvConf = hostResolvConfReader('/etc/resolv.conf')
-    this.dns = new DnsServer({
-      zone: this.zone,
-      log: dependencies.config.log,
-      upstreams: ({ containerId, networkIds }) => this.#upstreams(containerId, networkIds),
-      ownsAddress: (text) => {
-        const address = parseAddress(text)
-        return this.networks.all().some(({ subnets }) => subnets.some((subnet) => contains(subnet, address)))
-      },
+    const { runDir, nativeDir, log } = dependencies.config
+    this.resolver = new Resolver({
+      runDir,
+      program: `${nativeDir}/gantry-dns`,
+      log,
+      ops: (ops) => this.ops(ops),
+      hostServers: () => this.hostResolvConf().nameservers,
     })
   }
 
   #portKeeper(): PortKeeper {
     const { runDir, nativeDir, log } = this.dependencies.config
     const socket = `${runDir}/ports.sock`
-    return new PortKeeper({ socket, log, start: async () => void (await this.ops([['ports.start', `${nativeDir}/gantry-ports`, socket]])) })
+    return new PortKeeper({
+      socket,
+      log,
+      start: async () => void (await this.ops([['keeper.start', `${nativeDir}/gantry-ports`, socket]])),
+    })
   }
 
   get log() {
@@ -66,14 +66,6 @@ export class NetworkState {
 
   hostResolvConf(): ResolvConf {
     return this.#hostResolvConf()
-  }
-
-  /** A container that has internal networks only must not reach the outside by questions either. */
-  #upstreams(containerId: string, networkIds: ReadonlySet<string>): readonly string[] {
-    const outside = [...networkIds].some((id) => this.networks.get(id)?.record.spec.internal === false)
-    if (!outside) return []
-    const own = this.active.get(containerId)?.record.dns ?? []
-    return own.length > 0 ? own : this.hostResolvConf().nameservers
   }
 
   async ops(ops: readonly Op[]): Promise<string[]> {

@@ -169,6 +169,7 @@ export function newSandboxOps(
     ['sandbox.new', made.key, String(made.idBase)],
     ...sandboxOps(where),
     ...endpointOps(network, where, made.endpoint, !network.record.spec.internal),
+    ...(network.record.builtin ? [] : state.resolver.openOps(made.key, () => where)),
     ...elementOps(state.names.table, '+', endpointGuards(made.endpoint)),
   ]
 }
@@ -176,6 +177,8 @@ export function newSandboxOps(
 /** Removes sandboxes that no process is in, or what is left on the host of those that one was in. */
 export function dropSandboxOps(state: NetworkState, sandboxes: readonly { key: string; endpoints: readonly EndpointRecord[] }[]): Op[] {
   const endpoints = sandboxes.flatMap((sandbox) => sandbox.endpoints)
+  // Sockets keep a namespace.
+  for (const { key } of sandboxes) state.resolver.shut(key)
   return [
     ...sandboxes.map(({ key }): Op => ['sandbox.drop', key]),
     ...elementOps(state.names.table, '-', endpoints.flatMap(endpointGuards)),

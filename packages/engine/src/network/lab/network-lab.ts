@@ -66,8 +66,8 @@ export class NetworkLab {
   async crash(): Promise<void> {
     await this.network.settled()
     await this.kernel.close()
-    const abandoned = this.network as unknown as { state: { dns: { closeAll(): Promise<void> }; ports: { abandon(): Promise<void> } } }
-    await Promise.all([abandoned.state.dns.closeAll(), abandoned.state.ports.abandon()])
+    const { state } = this.network as unknown as { state: Record<'resolver' | 'ports', { abandon(): Promise<void> }> }
+    await Promise.all([state.resolver.abandon(), state.ports.abandon()])
   }
 
   async start(name: string, spec: Partial<ContainerSpecInput> = {}, projectId = 'lab'): Promise<LabContainer> {
@@ -131,9 +131,9 @@ export class NetworkLab {
   }
 
   async resolve(container: LabContainer, name: string, type = 'A'): Promise<string> {
-    const [endpoint] = container.sandbox.endpoints
-    const server = endpoint?.ipv4Gateway || `[${endpoint?.ipv6Gateway}]`
-    return (await this.run(container, [process.execPath, probe, 'resolve', server, name, type])).output
+    const server = /^nameserver (\S+)$/m.exec(container.sandbox.resolvConf ?? '')?.[1] ?? ''
+    return (await this.run(container, [process.execPath, probe, 'resolve', server.includes(':') ? `[${server}]` : server, name, type]))
+      .output
   }
 
   async pings(from: LabContainer | number | null, to: string): Promise<boolean> {

@@ -6,7 +6,7 @@ import dnsPacket from 'dns-packet'
 
 const [verb, ...args] = process.argv.slice(2)
 const plain = (address) => address.replace(/^::ffff:/, '')
-const verbs = { serve, serveDns, ask, resolve, resolveTcp, knock }
+const verbs = { serve, serveDns, ask, resolve, resolveTcp, floodDns, knock }
 await verbs[verb](...args)
 
 /** Prints `ready`; answers every client with its own address. */
@@ -82,6 +82,23 @@ async function resolveTcp(server, name) {
     console.log(both.join(' '))
     process.exit()
   }
+}
+
+/** Prints `flooding`, sends so many questions, and prints how many were answered with a failure and how many not at all in a second. */
+async function floodDns(server, count) {
+  const socket = createSocket({ type: 'udp4', recvBufferSize: 8 << 20 })
+  let failed = 0
+  socket.on('message', (message) => {
+    failed += dnsPacket.decode(message).rcode === 'SERVFAIL' ? 1 : 0
+  })
+  console.log('flooding')
+  for (let id = 0; id < Number(count); id++) {
+    const question = dnsPacket.encode({ type: 'query', id: id & 0xffff, questions: [{ name: `n${id}.example.net`, type: 'A' }] })
+    await new Promise((done) => socket.send(question, 53, server, done))
+  }
+  await new Promise((done) => setTimeout(done, 1000))
+  console.log(`${failed} ${Number(count) - failed}`)
+  process.exit()
 }
 
 /** Sends a datagram a moment from one fixed port until an answer comes; prints `knocking` after the first, then the answer. */

@@ -3,8 +3,8 @@ import { connect, type Socket } from 'node:net'
 
 const version = 1
 
-/** A request that gantry-ports could not carry out; `code` is the system's, as of a socket of our own. */
-export class PortRefusal extends Error {
+/** A request that could not be carried out; `code` is the system's, as of a socket of our own. */
+export class KeeperRefusal extends Error {
   readonly code: string
   constructor(code: string) {
     super(code)
@@ -12,7 +12,7 @@ export class PortRefusal extends Error {
   }
 }
 
-export interface PortAnswer {
+export interface KeeperAnswer {
   /** The words behind `ok`. */
   readonly words: readonly string[]
   readonly items: readonly (readonly string[])[]
@@ -20,12 +20,12 @@ export interface PortAnswer {
 
 interface Pending {
   readonly items: string[][]
-  resolve(answer: PortAnswer): void
+  resolve(answer: KeeperAnswer): void
   reject(error: Error): void
 }
 
-/** The agent's connection to gantry-ports: lines of words, see native/src/ports_control.c. */
-export class PortWire {
+/** The agent's connection to a process that outlives it (gantry-ports, gantry-dns): lines of words, see native/src/keeper.h. */
+export class KeeperWire {
   readonly #socket: Socket
   readonly #pending = new Map<string, Pending>()
   readonly closed: Promise<void>
@@ -34,7 +34,7 @@ export class PortWire {
   #greeted: (greeting: string) => void = () => {}
 
   /** Null when nobody listens at `path`. `current` is false when it is another version, which can only be told to end. */
-  static async open(path: string): Promise<{ wire: PortWire; current: boolean } | null> {
+  static async open(path: string, program: string): Promise<{ wire: KeeperWire; current: boolean } | null> {
     const socket = connect({ path })
     try {
       await once(socket, 'connect')
@@ -43,12 +43,12 @@ export class PortWire {
       if (code === 'ENOENT' || code === 'ECONNREFUSED') return null
       throw error
     }
-    const wire = new PortWire(socket)
+    const wire = new KeeperWire(socket)
     const greeting = new Promise<string>((resolve) => {
       wire.#greeted = resolve
     })
     const first = await Promise.race([greeting, wire.closed.then(() => null)])
-    return first === null ? null : { wire, current: first === `gantry-ports ${version}` }
+    return first === null ? null : { wire, current: first === `${program} ${version}` }
   }
 
   private constructor(socket: Socket) {
@@ -60,15 +60,15 @@ export class PortWire {
     socket.on('data', (text: string) => this.#read(text))
     this.closed = new Promise((resolve) =>
       socket.once('close', () => {
-        for (const { reject } of this.#pending.values()) reject(new PortRefusal('EPIPE'))
+        for (const { reject } of this.#pending.values()) reject(new KeeperRefusal('EPIPE'))
         this.#pending.clear()
         resolve()
       }),
     )
   }
 
-  request(...words: readonly (string | number)[]): Promise<PortAnswer> {
-    if (this.#socket.destroyed) return Promise.reject(new PortRefusal('EPIPE'))
+  request(...words: readonly (string | number)[]): Promise<KeeperAnswer> {
+    if (this.#socket.destroyed) return Promise.reject(new KeeperRefusal('EPIPE'))
     const id = String(this.#nextId++)
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { items: [], resolve, reject })
@@ -77,7 +77,13 @@ export class PortWire {
     })
   }
 
-  /** Leaves; the listeners stay. */
+  /** Ends the process. */
+  async end(): Promise<void> {
+    await this.request('end').catch(() => {})
+    await this.closed
+  }
+
+  /** Leaves; the process stays. */
   leave(): void {
     this.#socket.destroy()
   }
@@ -102,6 +108,6 @@ export class PortWire {
     this.#pending.delete(id)
     if (this.#pending.size === 0) this.#socket.unref()
     if (kind === 'ok') pending.resolve({ words, items: pending.items })
-    else pending.reject(new PortRefusal(words[0] ?? 'EPROTO'))
+    else pending.reject(new KeeperRefusal(words[0] ?? 'EPROTO'))
   }
 }
