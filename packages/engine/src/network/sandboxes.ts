@@ -229,7 +229,7 @@ function serversOf(state: NetworkState, { endpoints, dns }: SandboxRecord): read
 
 function sandboxOf(state: NetworkState, request: SandboxRequest, record: SandboxRecord, key: string, warnings: readonly string[]): Sandbox {
   const endpoints = record.endpoints.map(({ endpoint }) => endpoint)
-  const { dns, dnsSearch, dnsOptions } = request.spec
+  const { dnsSearch, dnsOptions } = request.spec
   // On the default network a nested engine finds a server that its own containers reach, too. IPv4 first: all gateways are one resolver.
   const gateways = [...endpoints.map(({ ipv4Gateway }) => ipv4Gateway), ...endpoints.map(({ ipv6Gateway }) => ipv6Gateway)].filter(Boolean)
   const resolvers = record.resolver ? ['127.0.0.11'] : gateways
