@@ -26,17 +26,17 @@ export class SandboxRemovals {
 
   add(removal: Removal): void {
     this.#waiting.push(removal)
-    this.#timer ??= setTimeout(() => this.flush(), restMs)
+    this.#timer ??= setTimeout(() => void this.flush(), restMs)
   }
 
-  /** Begins with what waits now; `NetworkState.settled` tells when it is done. */
-  flush(): void {
+  /** Begins with what waits now, and resolves when that is done. */
+  async flush(): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
     const removals = this.#waiting
     if (removals.length === 0) return
     this.#waiting = []
-    this.#state.later('removing the links of ended containers', async () => {
+    await this.#state.later('removing the links of ended containers', async () => {
       await this.#state.ops(dropSandboxOps(this.#state, removals))
       for (const { endpoints } of removals) for (const endpoint of endpoints) giveBack(this.#state, endpoint)
     })

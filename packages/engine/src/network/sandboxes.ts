@@ -78,7 +78,7 @@ async function bridgedSandbox(maker: SandboxMaker, request: SandboxRequest): Pro
   const specs = request.spec.endpoints.length > 0 ? request.spec.endpoints : [{ network: defaultNetworkName, aliases: [] }]
   const networks = await findNetworks(maker, request, specs)
   const warm = warmable(request, specs) && networks[0]?.isBridge ? maker.pool.take(networks[0], request.idBase) : null
-  const endpoints = warm ? [withNames(warm.endpoint, specs[0])] : reserveAll(state, networks, specs)
+  const endpoints = warm ? [withNames(warm.endpoint, specs[0])] : await reserveAll(maker, networks, specs)
   const key = warm?.key ?? newKey()
   const record = recordOf(request, endpoints)
   if (networks.some((network) => !network.record.builtin)) record.resolver = key
@@ -141,7 +141,19 @@ function withNames(record: EndpointRecord, spec: EndpointSpec | undefined): Endp
   }
 }
 
-function reserveAll(state: NetworkState, networks: readonly Network[], specs: readonly EndpointSpec[]): EndpointRecord[] {
+/** Before a network counts as full, the addresses of ready sandboxes and of containers that have just ended are given back. */
+async function reserveAll(maker: SandboxMaker, networks: readonly Network[], specs: readonly EndpointSpec[]): Promise<EndpointRecord[]> {
+  const { state, pool } = maker
+  try {
+    return reserveNow(state, networks, specs)
+  } catch (error) {
+    if (!(error instanceof GantryError) || error.code !== 'no_space') throw error
+    await Promise.all([...networks.map(({ id }) => pool.drain(id)), state.removals.flush()])
+    return reserveNow(state, networks, specs)
+  }
+}
+
+function reserveNow(state: NetworkState, networks: readonly Network[], specs: readonly EndpointSpec[]): EndpointRecord[] {
   const endpoints: EndpointRecord[] = []
   try {
     specs.forEach((spec, index) => {
@@ -272,7 +284,7 @@ export async function releaseSandbox({ state, pool }: SandboxMaker, containerId:
     await state.ports.unpublish(containerId)
   }
   // A warm sandbox whose start failed: perhaps the launcher that held it is not the one that runs now.
-  if (record.pid === 0 && key.startsWith('warm-')) state.later('emptying the pool of warm sandboxes', () => pool.drain())
+  if (record.pid === 0 && key.startsWith('warm-')) void state.later('emptying the pool of warm sandboxes', () => pool.drain())
   for (const { endpoint } of record.endpoints) {
     const network = state.networks.get(endpoint.networkId)
     if (network && wasConnected) emit(state, network, 'disconnect', { container: containerId })

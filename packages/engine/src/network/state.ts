@@ -73,14 +73,15 @@ export class NetworkState {
   }
 
   /** Work that nobody waits for; failures are logged. `settled` waits for it. */
-  later(what: string, work: () => Promise<void>): void {
+  later(what: string, work: () => Promise<void>): Promise<void> {
     const promise = work().catch((error: unknown) => this.log('error', `${what} failed`, { error: String(error) }))
     this.#background.add(promise)
     void promise.finally(() => this.#background.delete(promise))
+    return promise
   }
 
   async settled(): Promise<void> {
-    this.removals.flush()
+    void this.removals.flush()
     while (this.#background.size > 0) await Promise.all(this.#background)
   }
 }

@@ -28,7 +28,8 @@ interface Shelf {
   readonly ready: WarmSandbox[]
   /** How many shall be ready; 0 after a long rest. */
   target: number
-  making: boolean
+  /** Settles when the filling that is under way has ended. */
+  making: Promise<void> | undefined
   takenSinceLook: number
   quiet: number
   timer: NodeJS.Timeout | undefined
@@ -56,7 +57,7 @@ export class WarmPool {
       idBase,
       ready: [],
       target: 0,
-      making: false,
+      making: undefined,
       takenSinceLook: 0,
       quiet: 0,
       timer: undefined,
@@ -87,12 +88,11 @@ export class WarmPool {
     clearTimeout(shelf.timer)
     shelf.timer = undefined
     if (this.#closed || shelf.making || shelf.ready.length >= shelf.target) return
-    shelf.making = true
-    this.#state.later('filling the pool of warm sandboxes', async () => {
+    shelf.making = this.#state.later('filling the pool of warm sandboxes', async () => {
       try {
         while (!this.#closed && shelf.ready.length < shelf.target) await this.#makeOne(shelf)
       } finally {
-        shelf.making = false
+        shelf.making = undefined
       }
     })
   }
@@ -121,7 +121,7 @@ export class WarmPool {
       if (shelf.quiet >= quietLooks) shelf.target = 0
       else if (takenSinceLook < shelf.target) shelf.target = Math.max(smallest, Math.ceil(shelf.target / 2))
       const surplus = shelf.ready.splice(0, Math.max(0, shelf.ready.length - shelf.target))
-      if (surplus.length > 0) this.#state.later('removing warm sandboxes', () => this.#dispose(surplus))
+      if (surplus.length > 0) void this.#state.later('removing warm sandboxes', () => this.#dispose(surplus))
     }
   }
 
@@ -147,6 +147,7 @@ export class WarmPool {
       clearTimeout(shelf.timer)
       this.#shelves.delete(key)
       shelf.target = 0
+      await shelf.making
       await this.#dispose(shelf.ready.splice(0))
     }
   }
