@@ -1,5 +1,6 @@
 import type { ContainerSpec, Resources } from '@gantry/contracts'
 import { fromLog } from './create/log.ts'
+import { toHostMounts } from './host-mounts.ts'
 
 /** The settings of a container in Docker's words: what `create` was told, after the engine's defaults. */
 export function toHostConfig(spec: ContainerSpec): object {
@@ -13,39 +14,13 @@ export function toHostConfig(spec: ContainerSpec): object {
 }
 
 function mounts(spec: ContainerSpec): object {
-  const binds = spec.mounts.flatMap((mount) => {
-    if (mount.type === 'tmpfs' || mount.type === 'image' || mount.source === undefined) return []
-    if (mount.type === 'volume' && mount.subpath !== undefined) return []
-    const options = [mount.readOnly ? 'ro' : '', mount.type === 'volume' && mount.noCopy ? 'nocopy' : ''].filter(Boolean)
-    return [[mount.source, mount.target, ...(options.length > 0 ? [options.join(',')] : [])].join(':')]
-  })
-  const tmpfs = spec.mounts.flatMap((mount) => {
-    if (mount.type !== 'tmpfs') return []
-    const size = mount.sizeBytes === undefined ? [] : [`size=${mount.sizeBytes}`]
-    const mode = mount.mode === undefined ? [] : [`mode=${mount.mode.toString(8)}`]
-    return [[mount.target, [...(mount.readOnly ? ['ro'] : []), ...size, ...mode].join(',')] as const]
-  })
   return {
-    Binds: binds.length > 0 ? binds : null,
+    ...toHostMounts(spec.mounts),
     ContainerIDFile: '',
     VolumeDriver: '',
     VolumesFrom:
       spec.volumesFrom.length > 0 ? spec.volumesFrom.map(({ container, readOnly }) => `${container}${readOnly ? ':ro' : ''}`) : null,
-    Mounts: structured(spec),
-    ...(tmpfs.length > 0 ? { Tmpfs: Object.fromEntries(tmpfs) } : {}),
   }
-}
-
-/** What has no short form. */
-function structured(spec: ContainerSpec): object[] | null {
-  const mounts = spec.mounts.flatMap((mount) => {
-    if ((mount.type !== 'image' && mount.type !== 'volume') || (mount.type === 'volume' && mount.subpath === undefined)) return []
-    const { source, target, subpath } = mount
-    const options = subpath === undefined ? {} : { [mount.type === 'image' ? 'ImageOptions' : 'VolumeOptions']: { Subpath: subpath } }
-    const readOnly = mount.type === 'volume' && mount.readOnly ? { ReadOnly: true } : {}
-    return [{ Type: mount.type, Source: source, Target: target, ...readOnly, ...options }]
-  })
-  return mounts.length > 0 ? mounts : null
 }
 
 function network(spec: ContainerSpec): object {

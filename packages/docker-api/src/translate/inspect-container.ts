@@ -1,5 +1,5 @@
 import type { ContainerInspect, ContainerState } from '@gantry/contracts'
-import { toNetworks, toPortMap } from './endpoints.ts'
+import { endpointId, toNetworks, toPortMap } from './endpoints.ts'
 import { toHostConfig } from './host-config.ts'
 import { toMountPoints } from './mount-points.ts'
 import { never } from './times.ts'
@@ -108,7 +108,7 @@ function toConfig({ id, spec, endpoints }: ContainerInspect, version: number): o
 
 function toNetworkSettings({ id, name, state, spec, ports, endpoints }: ContainerInspect, version: number): object {
   const running = state.pid > 0
-  const [first] = endpoints
+  const onDefault = endpoints.find(({ network }) => network === 'bridge')
   return {
     Bridge: '',
     SandboxID: running ? id : '',
@@ -119,17 +119,17 @@ function toNetworkSettings({ id, name, state, spec, ports, endpoints }: Containe
     LinkLocalIPv6PrefixLen: 0,
     SecondaryIPAddresses: null,
     SecondaryIPv6Addresses: null,
-    // The first network's, until 1.52.
+    // Those of the default network, until 1.52.
     ...(version < 52
       ? {
-          EndpointID: '',
-          Gateway: first?.ipv4Gateway ?? '',
-          GlobalIPv6Address: first?.ipv6Address ?? '',
-          GlobalIPv6PrefixLen: first?.ipv6PrefixLength ?? 0,
-          IPAddress: first?.ipv4Address ?? '',
-          IPPrefixLen: first?.ipv4PrefixLength ?? 0,
-          IPv6Gateway: first?.ipv6Gateway ?? '',
-          MacAddress: first?.macAddress ?? '',
+          EndpointID: onDefault ? endpointId(onDefault) : '',
+          Gateway: onDefault?.ipv4Gateway ?? '',
+          GlobalIPv6Address: onDefault?.ipv6Address ?? '',
+          GlobalIPv6PrefixLen: onDefault?.ipv6PrefixLength ?? 0,
+          IPAddress: onDefault?.ipv4Address ?? '',
+          IPPrefixLen: onDefault?.ipv4PrefixLength ?? 0,
+          IPv6Gateway: onDefault?.ipv6Gateway ?? '',
+          MacAddress: onDefault?.macAddress ?? '',
         }
       : {}),
     Networks: toNetworks(endpoints, {
