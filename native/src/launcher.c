@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 
 #include "launcher.h"
+#include "rcu.h"
 #include "sandbox.h"
 #include "sealed.h"
 
@@ -278,5 +279,6 @@ int main(int argc, char **argv)
 	children = (struct child *)(void *)buf_reserve(sizeof(struct child) * MAX_CHILDREN).data;
 	if (!frame || !children)
 		return 1;
+	rcu_repair();
 	return loop();
 }

@@ -161,7 +161,7 @@ static void turn(struct watch *watch)
 			watch_drop_viewer(watch, &watch->viewers[i]);
 	}
 	if (happened(&polled, listen_at))
-		watch_accept_viewer(watch);
+		watch_accept_viewers(watch);
 	if (happened(&polled, out_at))
 		watch_read_output(watch, &monitor->out, LOG_STDOUT);
 	if (happened(&polled, err_at))

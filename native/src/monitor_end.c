@@ -122,6 +122,8 @@ void watch_handle_exit(struct watch *watch)
 	if (waitid(P_PID, (id_t)monitor->pid, &info, WEXITED) < 0)
 		return;
 	watch->exited = true;
+	/* Who connected before the end gets what comes before it. */
+	watch_accept_viewers(watch);
 	/* What the process wrote before its end is in the pipes; what its children still write is not waited for. */
 	if (watch->hold_until_us && watch->ring.framed)
 		ring_open_memory(&watch->ring);
@@ -151,7 +153,7 @@ bool watch_is_over(struct watch *watch)
 		return false; /* it wants at least the exit code */
 	for (int i = 0; i < MAX_VIEWERS; i++) {
 		const struct viewer *viewer = &watch->viewers[i];
-		if (viewer->fd >= 0 && !viewer->told_exit && (viewer->attached || viewer->asked_status || viewer->header_used > 0))
+		if (viewer->fd >= 0 && !viewer->told_exit && (viewer->attached || viewer->undecided || viewer->asked_status || viewer->header_used > 0))
 			return false;
 		if (viewer->fd >= 0 && viewer->input && now_us() < watch->leave_until_us)
 			return false;

@@ -8,12 +8,25 @@
 
 #define LEAVE_US (2 * 1000 * 1000)
 
-static bool anybody_attached(const struct watch *watch)
+static bool looks(const struct viewer *viewer)
+{
+	return viewer->fd >= 0 && (viewer->attached || viewer->undecided);
+}
+
+static bool anybody_looks(const struct watch *watch)
 {
 	for (int i = 0; i < MAX_VIEWERS; i++)
-		if (watch->viewers[i].fd >= 0 && watch->viewers[i].attached)
+		if (looks(&watch->viewers[i]))
 			return true;
 	return false;
+}
+
+/* Frames can be joined only at their beginnings; the first viewer of held output sees all of it. */
+static void begin_here(struct watch *watch, struct viewer *viewer)
+{
+	const struct ring *ring = &watch->ring;
+	viewer->offset = watch->hold_until_us ? ring->tail : ring->head;
+	viewer->first = watch->hold_until_us && ring->tail == 0 ? 0 : ring->output_bytes;
 }
 
 static void close_stdin(struct watch *watch)
@@ -27,26 +40,36 @@ void watch_drop_viewer(struct watch *watch, struct viewer *viewer)
 {
 	bool was_input = viewer->attached && viewer->input;
 	close_fd(&viewer->fd);
-	viewer->attached = false;
+	viewer->attached = viewer->undecided = false;
 	if (was_input && watch->monitor->stdin_mode == STDIN_ONCE) {
 		watch->input_start = watch->input_end = 0;
 		close_stdin(watch);
 	}
-	if (watch->ring.framed && !anybody_attached(watch) && watch->hold_until_us == 0)
+	if (watch->ring.framed && !anybody_looks(watch) && watch->hold_until_us == 0)
 		ring_close_memory(&watch->ring);
 }
 
-void watch_accept_viewer(struct watch *watch)
+static struct viewer *free_viewer(struct watch *watch)
 {
-	int fd = accept4(watch->monitor->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd < 0)
-		return;
 	for (int i = 0; i < MAX_VIEWERS; i++)
-		if (watch->viewers[i].fd < 0) {
-			watch->viewers[i] = (struct viewer){.fd = fd};
-			return;
+		if (watch->viewers[i].fd < 0)
+			return &watch->viewers[i];
+	return NULL;
+}
+
+void watch_accept_viewers(struct watch *watch)
+{
+	for (int fd; (fd = accept4(watch->monitor->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0;) {
+		struct viewer *viewer = free_viewer(watch);
+		if (!viewer) {
+			close(fd); /* more than MAX_VIEWERS look at once */
+			continue;
 		}
-	close(fd); /* more than MAX_VIEWERS look at once */
+		*viewer = (struct viewer){.fd = fd};
+		/* What is said from now on is its to see: its first frame may be a moment away. */
+		viewer->undecided = !watch->ring.framed || ring_open_memory(&watch->ring);
+		begin_here(watch, viewer);
+	}
 }
 
 static void resize(struct watch *watch, unsigned int columns, unsigned int rows)
@@ -60,7 +83,7 @@ void watch_expect_nobody(struct watch *watch)
 {
 	watch->hold_until_us = watch->expect_until_us = 0;
 	watch->expected = 0;
-	if (watch->ring.framed && !anybody_attached(watch))
+	if (watch->ring.framed && !anybody_looks(watch))
 		ring_close_memory(&watch->ring);
 }
 
@@ -85,15 +108,14 @@ static bool attach_viewer(struct watch *watch, struct viewer *viewer)
 	struct ring *ring = &watch->ring;
 	if (ring->framed && !ring_open_memory(ring))
 		return false;
+	if (!viewer->undecided)
+		begin_here(watch, viewer);
 	viewer->attached = true;
+	viewer->undecided = false;
 	viewer->input = strchr(fields[1], 'i') != NULL;
-	/* Frames can be joined only at their beginnings; the first viewer of held output sees all of it. */
-	viewer->offset = watch->hold_until_us ? ring->tail : ring->head;
 	if (strchr(fields[1], 'h'))
 		expect_one_less(watch);
-	uint64_t first = ring->framed ? ring->output_bytes - (ring->head - viewer->offset) : ring->head;
-	if (ring->framed && viewer->offset == ring->tail && ring->tail == 0)
-		first = 0;
+	uint64_t first = ring->framed ? viewer->first : ring->head;
 	if (!ring->framed && strcmp(fields[0], "end") != 0) {
 		uint64_t from = strtoull(fields[0], NULL, 10);
 		first = viewer->offset = from < ring->tail ? ring->tail : from > ring->head ? ring->head : from;
@@ -118,12 +140,25 @@ static bool send_status(struct watch *watch, struct viewer *viewer)
 	return viewer_frame(viewer, 'S', data, text.length);
 }
 
+/* It came for something else than output. */
+static void decided_otherwise(struct watch *watch, struct viewer *viewer)
+{
+	if (!viewer->undecided)
+		return;
+	viewer->undecided = false;
+	if (watch->ring.framed && !anybody_looks(watch) && watch->hold_until_us == 0)
+		ring_close_memory(&watch->ring);
+}
+
 /* A whole frame but 'I', whose bytes are taken as they come. False drops the viewer. */
 static bool handle_frame(struct watch *watch, struct viewer *viewer)
 {
 	const unsigned char *small = (const unsigned char *)viewer->small;
 	switch (viewer->header[0]) {
 	case 'A': return attach_viewer(watch, viewer);
+	default: decided_otherwise(watch, viewer);
+	}
+	switch (viewer->header[0]) {
 	case 'Q': return send_status(watch, viewer);
 	case 'C': close_stdin(watch); return true;
 	case 'N': expect_one_less(watch); return true;
@@ -217,7 +252,7 @@ bool watch_has_room(const struct watch *watch)
 		return false;
 	for (int i = 0; i < MAX_VIEWERS; i++) {
 		const struct viewer *viewer = &watch->viewers[i];
-		if (viewer->fd >= 0 && viewer->attached && ring->head - viewer->offset + CHUNK + 64 > ring->size)
+		if (looks(viewer) && ring->head - viewer->offset + CHUNK + 64 > ring->size)
 			return false;
 	}
 	return true;

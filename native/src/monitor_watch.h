@@ -30,7 +30,8 @@ struct watch {
 };
 
 /* monitor_viewers.c: who looks at the process and types into it. */
-void watch_accept_viewer(struct watch *watch);
+/* Everybody who has connected by now. */
+void watch_accept_viewers(struct watch *watch);
 void watch_drop_viewer(struct watch *watch, struct viewer *viewer);
 /* Reads some bytes of one frame. False when the viewer has left or speaks nonsense. */
 bool watch_read_viewer(struct watch *watch, struct viewer *viewer);

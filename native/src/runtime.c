@@ -123,9 +123,9 @@ static void make_time_namespace(struct start *start)
 
 static _Noreturn void intermediate_main(struct start *start)
 {
-	int hurried = rcu_hurry();
+	struct rcu_hurry hurry = rcu_hurry();
 	int entered = run_phase(start, ENTER);
-	rcu_relax(hurried);
+	rcu_relax(&hurry);
 	if (entered < 0)
 		_exit(1);
 	if (runtime.time_offsets)

@@ -67,9 +67,9 @@ static _Noreturn void init_main(struct start *start)
 static _Noreturn void intermediate_main(struct start *start)
 {
 	/* The cgroups are entered in this phase. */
-	int hurried = rcu_hurry();
+	struct rcu_hurry hurry = rcu_hurry();
 	int entered = run_phase(start, ENTER);
-	rcu_relax(hurried);
+	rcu_relax(&hurry);
 	if (entered < 0)
 		_exit(1);
 	uint32_t began = since(start);

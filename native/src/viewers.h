@@ -46,11 +46,13 @@ void ring_write(struct ring *ring, char type, const char *bytes, size_t length);
 struct viewers;
 struct viewer {
 	int fd; /* -1: free */
+	bool undecided; /* connected, and has not said yet what for: output is kept as if it looked */
 	bool attached;
 	bool asked_status;
 	bool input;
 	bool told_exit;
 	uint64_t offset;
+	uint64_t first; /* bytes of output before what is at `offset` */
 	unsigned char header[4];
 	unsigned int header_used;
 	unsigned int left; /* payload bytes of the current frame still to come */

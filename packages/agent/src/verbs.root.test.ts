@@ -367,6 +367,22 @@ describe('attach', () => {
     await agent.remove(id)
   })
 
+  test('while a start is under way: every byte from then on, the exit code', async () => {
+    for (let round = 0; round < 5; round++) {
+      const { id } = await agent.create({ command: ['sh', '-c', 'echo said; echo more >&2; exit 3'], tty: round === 4 })
+      const started = client.call('container.start', { projectId, container: id })
+      const { channel, result } = client.duplex('container.attach', { projectId, container: id, stdout: true, stderr: true })
+      const chunks: Uint8Array[] = []
+      for await (const bytes of channel.incoming) chunks.push(bytes)
+      const all = Buffer.concat(chunks)
+      const text = round === 4 ? all.toString() : unframe(all).toString()
+      expect(text.split(/\r?\n/).toSorted()).toEqual(['', 'more', 'said'])
+      expect(await result).toMatchObject({ exitCode: 3 })
+      await started
+      await agent.remove(id)
+    }
+  })
+
   test('a viewer that leaves does not end the container', async () => {
     const id = await agent.run({ command: ['sh', '-c', 'while :; do echo tick; sleep 0.05; done'] })
     const abort = new AbortController()

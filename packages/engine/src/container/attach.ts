@@ -1,8 +1,12 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { type ByteChannel, GantryError } from '@gantry/contracts'
 import { view } from '../exec/view.ts'
 import type { AttachChannel } from '../kernel/kernel.ts'
 import { type Container, type ExitStatus, noSuchContainer } from './container.ts'
 import { emit, monitorDir, type Parts } from './parts.ts'
+
+/** Between two looks for the socket of a monitor that is being made. */
+const socketSoonMs = 1
 
 export interface AttachRequest {
   readonly stdin: boolean
@@ -33,12 +37,17 @@ export async function attachContainer(
   container.openingViewers++
   let opened: { attached: AttachChannel | undefined; exit: Promise<ExitStatus> }
   try {
-    const { exit, announced } = container.started
+    const early = container.viewersCounted ? openEarly(parts, container, { ...request, stdin, from, announced: false }) : undefined
+    const run = container.started
       ? { exit: container.wait('next-exit', signal), announced: false }
-      : await nextRun(parts, container, signal)
+      : await nextRun(parts, container, signal).catch(async (error: unknown) => {
+          ;(await early)?.detach()
+          throw error
+        })
     // Whoever leaves early does not look at the exit.
-    exit.catch(() => {})
-    opened = { exit, attached: await open(parts, container, { ...request, stdin, from, announced }) }
+    run.exit.catch(() => {})
+    const attached = (await early) ?? (await open(parts, container, { ...request, stdin, from, announced: run.announced }))
+    opened = { exit: run.exit, attached }
   } finally {
     container.openingViewers--
   }
@@ -83,6 +92,23 @@ function callOff(parts: Parts, container: Container): void {
   container.onNextStart((error) => {
     if (!error) parts.background.run('calling a viewer off', () => parts.kernel.callOff(monitorDir(parts.config, container.id)))
   })
+}
+
+/**
+ * While a start is under way that has counted its viewers without this one: the monitor keeps what is said from the moment that
+ * somebody connects, which its socket allows before the process begins. Undefined when the start was over first.
+ */
+async function openEarly(
+  parts: Parts,
+  container: Container,
+  options: AttachRequest & { from: number | 'end'; announced: boolean },
+): Promise<AttachChannel | undefined> {
+  while (container.viewersCounted) {
+    const attached = await open(parts, container, options)
+    if (attached) return attached
+    await delay(socketSoonMs)
+  }
+  return undefined
 }
 
 /** Undefined when the process has ended before anybody could look, which means that it said nothing. */

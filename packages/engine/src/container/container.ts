@@ -32,6 +32,8 @@ export class Container {
   started: Started | undefined
   /** A start is under way: an exit that arrives now is kept for its end. */
   starting = false
+  /** It has counted its viewers already: who comes now finds the monitor by itself. */
+  viewersCounted = false
   earlyExit: ProcessExit | undefined
   /** Set when a remove has gone past the point of no return. */
   removed = false
@@ -121,6 +123,7 @@ export class Container {
 
   /** How many viewers the start under way is to hold the first output for. */
   announceViewers(): number {
+    this.viewersCounted = true
     for (const waiting of this.waitingViewers) waiting.announced = true
     return this.waitingViewers.size
   }

@@ -68,7 +68,7 @@ export async function startLocked(parts: Parts, container: Container): Promise<v
     container.notify('next-exit')
     throw error
   } finally {
-    container.starting = false
+    container.starting = container.viewersCounted = false
     parts.journal.end(entry)
   }
   const early = container.earlyExit as Container['earlyExit']

@@ -1,7 +1,10 @@
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { planStart } from '../plan/plan.ts'
 import { collect, Laboratory, logLines, logText, type TestContainer } from './test-container.ts'
+import { encodeFrame, FrameReader } from './wire.ts'
 
 let lab: Laboratory
 beforeAll(() => {
@@ -92,6 +95,26 @@ describe('a monitor', () => {
     expect(await viewer.exit).toMatchObject({ exitCode: 0, key: container.id })
   })
 
+  it('keeps what is said for one who has connected and not yet asked for it, beyond the end', async () => {
+    const container = await lab.start({ command: ['sh', '-c', 'sleep 0.2; echo said'] })
+    const socket = connect(`${container.monitorDir}/sock`)
+    await once(socket, 'connect')
+    expect(await container.ended).toMatchObject({ exitCode: 0 })
+    const frames: string[] = []
+    const reader = new FrameReader((type, payload) => frames.push(type === 'O' ? `O${payload.toString()}` : type))
+    socket.on('data', (chunk: Buffer) => reader.push(chunk))
+    socket.write(encodeFrame('A', Buffer.from(['end', 'oe', '0', '0', ''].join('\0'))))
+    await once(socket, 'close')
+    expect(frames).toEqual(['B', 'Osaid\n', 'X'])
+    // One who connects and leaves holds nobody up.
+    const other = await lab.start({ command: ['sh', '-c', 'sleep 0.2'] })
+    const silent = connect(`${other.monitorDir}/sock`)
+    await once(silent, 'connect')
+    silent.destroy()
+    expect(await other.ended).toMatchObject({ exitCode: 0 })
+    await expect.poll(() => existsSync(`${other.monitorDir}/sock`)).toBe(false)
+  })
+
   it('passes the end of input on', async () => {
     const container = await lab.start({ command: ['cat'], openStdin: true })
     const channel = await lab.kernel.attach(container.monitorDir, withInput)
@@ -124,10 +147,10 @@ describe('a monitor', () => {
   })
 
   it('closes input with the first viewer when asked to', async () => {
-    const once = await lab.start({ command: ['cat'], openStdin: true, stdinOnce: true })
-    const channel = await lab.kernel.attach(once.monitorDir, withInput)
+    const single = await lab.start({ command: ['cat'], openStdin: true, stdinOnce: true })
+    const channel = await lab.kernel.attach(single.monitorDir, withInput)
     channel.detach()
-    expect(await once.ended).toMatchObject({ exitCode: 0 })
+    expect(await single.ended).toMatchObject({ exitCode: 0 })
 
     const open = await lab.start({ command: ['sh', '-c', 'read x; echo got $x'], openStdin: true })
     const first = await lab.kernel.attach(open.monitorDir, withInput)

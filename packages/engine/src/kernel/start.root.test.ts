@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, readdirSync, symlinkSync, writeFileSync, mkdirSync, cpSync, rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { planStart } from '../plan/plan.ts'
-import { Laboratory, logLines } from './test-container.ts'
-import { readExit } from './launcher.ts'
+import { Laboratory, logLines, nativeDir } from './test-container.ts'
+import { createLauncher, readExit } from './launcher.ts'
 
 let lab: Laboratory
 beforeAll(() => {
@@ -30,6 +30,32 @@ describe('a container start', () => {
     const { exit } = await lab.run('exit 7')
     expect(exit).toMatchObject({ exitCode: 7, signal: 0, oomKilled: false })
     expect(Date.parse(exit.finishedAt)).toBeGreaterThan(0)
+  })
+
+  it('puts right what one that was killed while entering its groups left of expedited grace periods', async () => {
+    const setting = '/sys/kernel/rcu_expedited'
+    const note = '/run/gantry-rcu'
+    const now = () => readFileSync(setting, 'utf8').trim()
+    await lab.run('true')
+    expect([now(), readFileSync(note, 'utf8')]).toEqual(['0', '0'])
+    const left = () => {
+      writeFileSync(setting, '1')
+      writeFileSync(note, '1')
+    }
+    // By the next start of any instance, or by the next launcher.
+    left()
+    await lab.run('true')
+    expect([now(), readFileSync(note, 'utf8')]).toEqual(['0', '0'])
+    left()
+    const launcher = createLauncher({ nativeDir })
+    await launcher.ops([['read', note]])
+    expect([now(), readFileSync(note, 'utf8')]).toEqual(['0', '0'])
+    await launcher.close()
+    // What an administrator has set stays.
+    writeFileSync(setting, '1')
+    await lab.run('true')
+    expect(now()).toBe('1')
+    writeFileSync(setting, '0')
   })
 
   it('tells a death by signal as a shell does', async () => {
