@@ -23,7 +23,7 @@ static void run(int root, int argc, char **argv)
 		archive_sniff(root, argv[1]);
 	else if (is(operation, "get", argc, 3) && argc % 2 == 0)
 		archive_get(root, argc - 1, argv + 1, false);
-	else if (is(operation, "layer", argc, 0))
+	else if (is(operation, "layer", argc, 1))
 		archive_get(root, argc - 1, argv + 1, true);
 	else if (is(operation, "changes", argc, 0))
 		archive_changes(root);

@@ -27,6 +27,8 @@ struct writer {
 	struct archive *tar;
 	struct written *written[LINK_BUCKETS];
 	bool layer;
+	/* fuse-overlayfs wrote it: it marks a folder as opaque by files in it. */
+	bool fuse;
 	/* Nothing of another mount: its mount points are empty. */
 	bool one_mount;
 	/* Of a folder only its own entry. */
@@ -92,6 +94,9 @@ static void add_xattrs(struct writer *w, struct archive_entry *entry, int fd)
 	for (char *name = names; length > 0 && name < names + length; name += strlen(name) + 1) {
 		if (w->layer && (strcmp(name, "trusted.overlay.redirect") == 0 || strcmp(name, "trusted.overlay.metacopy") == 0))
 			fail(KIND_IO, "read layer", 0, "%s was renamed in a way that no layer can hold (%s)", w->name, name);
+		/* Its own notes, as where a file was copied from. */
+		if (w->fuse && (strncmp(name, "user.fuseoverlayfs.", 19) == 0 || strncmp(name, "user.overlay.", 13) == 0))
+			continue;
 		if (!xattr_allowed(name))
 			continue;
 		ssize_t size = fgetxattr(fd, name, value, sizeof value);
@@ -186,6 +191,13 @@ static bool is_skipped(const struct writer *w)
 
 static void add_named(struct writer *w, int parent, const char *part);
 
+/* What fuse-overlayfs puts into an opaque folder: a mark, and a whiteout beside it. Containers cannot see or make such names there. */
+#define FUSE_OPAQUE ".wh..wh..opq"
+static bool is_fuse_mark(const struct writer *w, const char *name)
+{
+	return w->fuse && (strcmp(name, FUSE_OPAQUE) == 0 || strcmp(name, ".wh..opq") == 0);
+}
+
 /* Whatever is below the folder `fd`, whose own entry is written. */
 static void add_below(struct writer *w, int fd)
 {
@@ -196,6 +208,10 @@ static void add_below(struct writer *w, int fd)
 	for (char **name = names; *name; name++) {
 		if (length + strlen(*name) >= UNPACK_PATH_MAX)
 			fail(KIND_LIMIT, "read folder", 0, "%.80s… is longer than %d bytes", w->name, UNPACK_PATH_MAX);
+		if (is_fuse_mark(w, *name)) {
+			free(*name);
+			continue;
+		}
 		if (w->layer && strncmp(*name, WHITEOUT, 4) == 0)
 			fail(KIND_REFUSED, "read layer", 0, "%s%s: a layer gives names with .wh. a meaning of their own", w->name, *name);
 		strcpy(w->name + length, *name);
@@ -207,9 +223,12 @@ static void add_below(struct writer *w, int fd)
 	w->depth--;
 }
 
-static bool is_opaque(int fd)
+static bool is_opaque(const struct writer *w, int fd)
 {
 	char value[8];
+	struct stat mark;
+	if (w->fuse && fstatat(fd, FUSE_OPAQUE, &mark, AT_SYMLINK_NOFOLLOW) == 0)
+		return true;
 	return fgetxattr(fd, "trusted.overlay.opaque", value, sizeof value) == 1 && value[0] == 'y';
 }
 
@@ -220,7 +239,7 @@ static void add_folder(struct writer *w, int fd, const struct stat *st)
 		strcpy(w->name + length, "/");
 	bool other = w->single || (w->one_mount && mount_of(fd) != w->mount);
 	write_entry(w, st, fd, NULL, true);
-	if (w->layer && is_opaque(fd))
+	if (w->layer && is_opaque(w, fd))
 		write_marker(w, ".wh..wh..opq");
 	if (!other && !is_kernel_view(fd))
 		add_below(w, fd);
@@ -378,12 +397,13 @@ void archive_get(int root, int argc, char **argv, bool layer)
 	static struct writer w;
 	w.layer = layer;
 	if (layer) {
-		w.skip = argv;
-		w.skip_count = argc;
+		w.fuse = strcmp(argv[0], "fuse") == 0;
+		w.skip = argv + 1;
+		w.skip_count = argc - 1;
 		begin_hash(&w);
 		begin(&w);
 		/* The root itself is no part of the change; its owner and mode stay those of the layers below. */
-		if (is_opaque(root))
+		if (is_opaque(&w, root))
 			fail(KIND_IO, "read layer", 0, "the root of the container is opaque");
 		add_below(&w, root);
 	} else {

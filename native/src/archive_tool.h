@@ -14,7 +14,7 @@
  *              list PATH sum|plain                               an event for each thing below PATH, `sum` with its content's digest
  *              sniff PATH                                        is it a tar archive, perhaps compressed?
  *              get FLAGS (PATH NAME)…                            > tar; FLAGS: onemount or -
- *              layer SKIP…                                       > the view's root, an overlayfs upper, as layer tar
+ *              layer kernel|fuse SKIP…                           > the view's root, an overlayfs upper, as layer tar
  *              changes                                           < MPATH and DPATH, each ended by a NUL, sorted   > layer tar of these
  *              put PATH FLAGS OWNER MODE MAXBYTES MAXRATIO MAXENTRIES RESERVE IDS   < tar; see archive_put.c
  *              mkdir PATH OWNER IDS

@@ -110,7 +110,8 @@ async function writeLayer(
   const view = { kind: 'folder', path: ownFolder(rootfs), writable: false } as const
   if (rootfs.kind !== 'tree') {
     const engine = await mountPoints(rootfs.upperDir, rootfs.lowerDirs)
-    return archiver.layer(view, file, { skip: [...engine, ...skip], signal })
+    const by = rootfs.kind === 'fuse' ? 'fuse' : 'kernel'
+    return archiver.layer(view, file, { by, skip: [...engine, ...skip], signal })
   }
   const changes = (await parts.snapshots.diff(id)).map(({ kind, path }) => ({ deleted: kind === 'deleted', path: path.slice(1) }))
   return archiver.changes(view, file, { changes: changes.filter(({ path }) => !skip.includes(path)), signal })

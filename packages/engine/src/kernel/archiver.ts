@@ -97,8 +97,12 @@ export interface Archiver {
   isTar(view: View, path: string): Promise<boolean>
   /** A tar of these things; `oneMount`: mount points are empty. `onBytes` is told each piece and waited for. */
   get(view: View, items: readonly Item[], sink: Sink & { oneMount?: boolean }): Promise<{ bytes: number }>
-  /** The overlayfs upper folder that the view is, as a layer's tar, written to `file`; `skip` names what is left out. */
-  layer(view: View, file: FileHandle, options: { skip: readonly string[]; signal?: AbortSignal | undefined }): Promise<LayerTar>
+  /** The overlayfs upper folder that the view is, written by the kernel or fuse-overlayfs, as a layer's tar in `file`; `skip` is left out. */
+  layer(
+    view: View,
+    file: FileHandle,
+    options: { by: 'kernel' | 'fuse'; skip: readonly string[]; signal?: AbortSignal | undefined },
+  ): Promise<LayerTar>
   /** A layer's tar of single things of the view, and of names that are deleted. */
   changes(view: View, file: FileHandle, options: { changes: readonly LayerChange[]; signal?: AbortSignal | undefined }): Promise<LayerTar>
   put(view: View, input: AsyncIterable<Uint8Array> | FileHandle, options: PutOptions): Promise<{ bytes: number; fileBytes: number }>
@@ -141,7 +145,8 @@ export function createArchiver(options: { nativeDir: string; scratchDir: string 
       const operation = ['get', sink.oneMount ? 'onemount' : '-', ...itemArguments(items)]
       return toBytes(await drain(start(view, operation, { output: 'pipe' }), sink))
     },
-    layer: async (view, file, { skip, signal }) => toLayer(await lastReport(start(view, ['layer', ...skip], { output: file.fd }), signal)),
+    layer: async (view, file, { by, skip, signal }) =>
+      toLayer(await lastReport(start(view, ['layer', by, ...skip], { output: file.fd }), signal)),
     changes: async (view, file, { changes, signal }) => {
       const child = start(view, ['changes'], { input: 'pipe', output: file.fd })
       const words = changes.map(({ path, deleted }) => `${deleted ? 'D' : 'M'}${path}\0`)
