@@ -1,7 +1,7 @@
-import { type Socket, connect } from 'node:net'
+import { type NetConnectOpts, type Socket, connect } from 'node:net'
 import { GantryError } from '@gantry/contracts'
 import { DuplexChannel } from './channel.ts'
-import { encodeFrame, frameTypes } from './frame.ts'
+import { encodeFrame, frameTypes, windowBytes } from './frame.ts'
 
 /** The client's end of a `bulk` duplex: besides frames both ways, a raw connection of its own to the agent's handler. */
 export class BulkChannel extends DuplexChannel {
@@ -21,7 +21,8 @@ export class BulkChannel extends DuplexChannel {
 
   /** The agent waits for the second connection. */
   ticket(ticket: Buffer): void {
-    const socket = connect({ path: this.#path, allowHalfOpen: true })
+    // Room for many pieces: with one at a time whoever sends would stop and start its own reading at each.
+    const socket = connect({ path: this.#path, allowHalfOpen: true, writableHighWaterMark: windowBytes } as NetConnectOpts)
     this.#socket = socket
     socket.write(encodeFrame(frameTypes.redeem, 0, ticket))
     // The request's own answer tells why a connection broke.

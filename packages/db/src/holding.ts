@@ -15,6 +15,12 @@ export async function countHoldings(db: Reader | Transaction, projectId: string)
   return { container: found.get('container') ?? 0, volume: found.get('volume') ?? 0, image: found.get('image') ?? 0 }
 }
 
+const isPresent = `SELECT 1 AS "found" FROM "Holding" WHERE "kind" = $1 AND "projectId" = $2 AND "key" = $3 AND "state" = 'present'`
+
+export async function hasHolding(db: Reader | Transaction, projectId: string, kind: HoldingKind, key: string): Promise<boolean> {
+  return (await sqlOf(db).all(isPresent, kind, projectId, key)).length > 0
+}
+
 export const listHoldings = (db: Reader | Transaction, where: { projectId?: string; kind?: HoldingKind } = {}) =>
   db.holding.findMany({ where })
 

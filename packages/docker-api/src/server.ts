@@ -32,7 +32,8 @@ const headers = {
 /** An HTTP server that speaks the Docker Engine API. Where it listens is the caller's business. */
 export function createDockerServer(options: DockerServerOptions): Server {
   const door = new DockerDoor(options)
-  const limits = { maxHeaderSize: 128 * 1024, keepAliveTimeout: 60_000 }
+  // The mark is for archives: at Node's own of 16 KiB the reading would stop and start again at every piece.
+  const limits = { maxHeaderSize: 128 * 1024, keepAliveTimeout: 60_000, highWaterMark: 512 * 1024 }
   const onRequest = door.request.bind(door)
   // A client's half-close ends its input only, under TLS too.
   const tls = options.tls && {

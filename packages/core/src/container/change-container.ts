@@ -54,10 +54,11 @@ export const removeContainer = useCase({
   async run(scope, input): Promise<{ container: string }> {
     const { backend, commit } = scope
     const { projectId, container } = input
-    const { id, name } = await backend.agent.call('container.inspect', { projectId, container })
+    const { id, name, resolvedMounts } = await backend.agent.call('container.inspect', { projectId, container })
     scope.object = `container ${name} (${id.slice(0, 12)})`
     await backend.agent.call('container.remove', { ...input, container: id })
-    const gone = input.volumes ? await goneVolumes(backend, projectId) : []
+    const hadVolumes = resolvedMounts.some(({ type }) => type === 'volume')
+    const gone = input.volumes && hadVolumes ? await goneVolumes(backend, projectId) : []
     await commit(async (tx) => {
       await deleteHolding(tx, projectId, 'container', id)
       await deleteHoldings(tx, projectId, 'volume', gone)

@@ -27,13 +27,17 @@ export const createContainer = useCase({
   object: ({ spec }) => `container ${spec.name ?? `of ${spec.image}`}`,
   prepare: prepareContainer,
   admit: admitContainer,
-  async run(scope, { projectId, spec, start }): Promise<{ id: string; name: string; warnings: string[]; startError: string | null }> {
+  async run(
+    scope,
+    { projectId, spec, start },
+    hasVolumes,
+  ): Promise<{ id: string; name: string; warnings: string[]; startError: string | null }> {
     const { backend, operationId, user, role } = scope
     const policy = enginePolicy({ hostAdmin: user.hostAdmin, role }, await hostPolicy(backend.db.read))
     const created = await backend.agent.call('container.create', { projectId, operationId, spec, policy })
     scope.object = `container ${created.name} (${created.id.slice(0, 12)})`
     const startError = start ? await tryStart(backend, projectId, created.id, operationId) : null
-    const volumes = await volumesOf(backend, projectId, created.id)
+    const volumes = hasVolumes ? await volumesOf(backend, projectId, created.id) : []
     await scope.commit(async (tx) => {
       const made = { projectId, createdById: user.id }
       await presentHoldings(tx, { ...made, kind: 'container', keys: [created.id] })
@@ -60,7 +64,8 @@ async function prepareContainer({ backend }: AdmitScope, { projectId, spec }: In
   }
 }
 
-async function admitContainer(tx: Transaction, { operationId, user }: AdmitScope, input: Input, prepared: Prepared): Promise<undefined> {
+/** True when the container has volumes. */
+async function admitContainer(tx: Transaction, { operationId, user }: AdmitScope, input: Input, prepared: Prepared): Promise<boolean> {
   const { projectId, spec } = input
   const admission = await lockForAdmission(tx, projectId)
   const tooLarge = checkResources(spec.resources, admission.limits)
@@ -70,6 +75,7 @@ async function admitContainer(tx: Transaction, { operationId, user }: AdmitScope
   const reservation = { projectId, operationId, createdById: user.id }
   await reserveHoldings(tx, { ...reservation, kind: 'container', keys: [operationId] })
   await reserveHoldings(tx, { ...reservation, kind: 'volume', keys: volumes })
+  return volumes.length > 0 || spec.mounts.some(({ type }) => type === 'volume')
 }
 
 /** Keys of the volumes that creating makes: named ones that are not there yet, and one per mount or image path without a name. */

@@ -1,9 +1,11 @@
+import { EventEmitter, on } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
 import { containerSpecSchema } from '@gantry/contracts'
-import { findProject, insertOperation, listAuditEntries, listHoldings, listOperations, reserveHoldings } from '@gantry/db'
+import { findProject, hasHolding, insertOperation, listAuditEntries, listHoldings, listOperations, reserveHoldings } from '@gantry/db'
 import { expect, it } from 'vitest'
 import { createContainer } from '../container/create-container.ts'
 import { testBackend } from '../testing/index.ts'
-import { reconcile } from './reconcile.ts'
+import { keepReconciled, reconcile } from './reconcile.ts'
 
 it('settles what a gateway that died had begun, and gives its room back', async () => {
   await using test = await testBackend()
@@ -74,6 +76,32 @@ it('makes the agent hold the limits that the database says, and adopts projects'
   const applied = test.agent.asked('project.apply').length
   await reconcile(test.backend)
   expect(test.agent.asked('project.apply')).toHaveLength(applied)
+})
+
+it('lists a project on an event only when what it tells is not written down', async () => {
+  await using test = await testBackend()
+  const ann = await test.user('ann@example.org')
+  await test.project('shop', {}, { [ann.user.id]: 'developer' })
+  const told = new EventEmitter()
+  test.agent.streams['system.events'] = async function* (_, signal) {
+    for await (const [event] of on(told, 'event', { signal })) yield event
+  }
+  const abort = new AbortController()
+  const kept = keepReconciled(test.backend, abort.signal)
+  await expect.poll(() => test.agent.asked('container.list').length).toBe(1)
+  const tell = (id: string, action: string) =>
+    told.emit('event', { seq: 1, boot: 'b', type: 'container', action, id, projectId: 'shop', attributes: {}, timeNano: '0' })
+  const { id } = await createContainer.execute(test.backend, ann, { projectId: 'shop', spec: { image: 'busybox' } })
+  tell(id, 'create')
+  // One that was made past the panel comes later, so that both looks have been had when it is known.
+  await delay(700)
+  expect(test.agent.asked('container.list')).toHaveLength(1)
+  const made = test.agent.makeContainer('shop')
+  tell(made.id, 'create')
+  await expect.poll(() => hasHolding(test.backend.db.read, 'shop', 'container', made.id)).toBe(true)
+  expect(test.agent.asked('container.list')).toHaveLength(2)
+  abort.abort()
+  await kept
 })
 
 it('fails, and changes nothing, while the agent is down', async () => {

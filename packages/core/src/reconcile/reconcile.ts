@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type EngineEvent, GantryError, SYSTEM_PROJECT } from '@gantry/contracts'
-import { deleteSessionsBefore, listProjects } from '@gantry/db'
+import { deleteSessionsBefore, hasHolding, listProjects } from '@gantry/db'
 import type { Backend } from '../backend.ts'
 import { sessionIdleMs } from '../identity/session-life.ts'
 import { reconcileHoldings } from './reconcile-holdings.ts'
@@ -32,7 +32,7 @@ export async function keepReconciled(backend: Backend, signal: AbortSignal): Pro
         looks.all()
         for await (const event of backend.agent.stream('system.events', {}, { signal })) {
           told = false
-          if (changesHoldings(event)) looks.one(event.projectId)
+          if (changesHoldings(event)) looks.one(event)
         }
       } catch (error) {
         if (!signal.aborted && !told) backend.log.warn('the agent does not answer', { error })
@@ -55,7 +55,8 @@ function changesHoldings({ type, action, projectId }: EngineEvent): boolean {
 class Looks {
   readonly #backend: Backend
   readonly #signal: AbortSignal
-  readonly #due = new Set<string>()
+  /** By project: containers, and whether they should be held; null where only a look can tell. */
+  readonly #due = new Map<string, Map<string, boolean> | null>()
   #everything = false
   #running: Promise<void> | undefined
 
@@ -69,8 +70,10 @@ class Looks {
     this.#start()
   }
 
-  one(projectId: string): void {
-    this.#due.add(projectId)
+  one({ type, action, id, projectId }: EngineEvent): void {
+    const known = this.#due.get(projectId)
+    if (type !== 'container' || known === null) this.#due.set(projectId, null)
+    else this.#due.set(projectId, new Map(known).set(id, action === 'create'))
     this.#start()
   }
 
@@ -86,6 +89,12 @@ class Looks {
     })
   }
 
+  /** What came through us is written down already, and the lists of a project may be long. */
+  async #look(projectId: string, containers: Map<string, boolean> | null): Promise<void> {
+    if (containers && (await agrees(this.#backend, projectId, containers))) return
+    await reconcileHoldings(this.#backend, projectId)
+  }
+
   async #work(): Promise<void> {
     while ((this.#everything || this.#due.size > 0) && !this.#signal.aborted) {
       if (!this.#everything) await delay(settleMs, undefined, { signal: this.#signal }).catch(() => undefined)
@@ -95,11 +104,16 @@ class Looks {
       this.#everything = false
       try {
         if (everything) await reconcile(this.#backend)
-        else for (const projectId of projects) await reconcileHoldings(this.#backend, projectId)
+        else for (const [projectId, containers] of projects) await this.#look(projectId, containers)
       } catch (error) {
         const expected = error instanceof GantryError && error.code === 'unavailable'
         if (!expected && !this.#signal.aborted) this.#backend.log.error('reconciliation failed', { error })
       }
     }
   }
+}
+
+async function agrees({ db }: Backend, projectId: string, containers: Map<string, boolean>): Promise<boolean> {
+  for (const [id, there] of containers) if ((await hasHolding(db.read, projectId, 'container', id)) !== there) return false
+  return true
 }
