@@ -2,6 +2,7 @@
  * Bundles one process to `<its folder>/dist/main.js`: `node scripts/bundle.mjs agent|gateway|cli|oci [--watch]`.
  * Our own packages are TypeScript sources and go into the bundle; what has native parts or must be one copy stays outside.
  */
+import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -45,22 +46,37 @@ function options(name) {
     external,
     banner: { js: requireBanner },
     logLevel: 'warning',
-    // One chunk for each verb: the OCI runtime starts for every one of them, and loads what that needs.
-    splitting: name === 'oci',
-    // Names of our error classes travel in logs, but not in those of the OCI runtime, where every byte is read for every verb.
-    keepNames: name !== 'oci',
-    minify: name === 'oci',
+    // Names of our error classes travel in logs.
+    keepNames: true,
+    ...(name === 'oci' ? oneFile : {}),
   }
 }
 
-/**
- * Chunks are named by their content, so builds would pile up. What an earlier build left goes after the new one is in place: a program
- * that starts meanwhile finds either.
- */
+/** The OCI runtime starts for every verb: one CommonJS file, as each further module and the loader of ES modules cost milliseconds. */
+const oneFile = {
+  format: 'cjs',
+  outExtension: { '.js': '.cjs' },
+  banner: { js: 'const __bundleUrl = require("node:url").pathToFileURL(__filename).href;' },
+  define: { 'import.meta.url': '__bundleUrl' },
+  minify: true,
+  // Names of our error classes travel in logs, but not in those of the OCI runtime, where every byte is read for every verb.
+  keepNames: false,
+}
+
+/** What an earlier kind of build left: chunks named by their content, which would pile up. */
 function removeStale(folder, { outputs }) {
   const made = new Set(Object.keys(outputs).map((path) => resolve(path)))
-  for (const file of readdirSync(folder))
-    if (/-[0-9A-Z]{8}\.js(\.map)?$/.test(file) && !made.has(join(folder, file))) rmSync(join(folder, file))
+  for (const file of readdirSync(folder)) if (!made.has(join(folder, file))) rmSync(join(folder, file))
+}
+
+function buildOci() {
+  const folder = join(root, processes.oci, 'dist')
+  return build(options('oci')).then(({ metafile }) => {
+    removeStale(folder, metafile)
+    execFileSync(process.execPath, [join(root, 'scripts/lib/code-cache.cjs'), join(folder, 'main.cjs')], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+  })
 }
 
 const [name, ...flags] = process.argv.slice(2)
@@ -72,5 +88,5 @@ if (flags.includes('--watch')) {
   const watching = await context(options(name))
   await watching.watch()
 } else {
-  removeStale(join(root, processes[name], 'dist'), (await build(options(name))).metafile)
+  await (name === 'oci' ? buildOci() : build(options(name)))
 }

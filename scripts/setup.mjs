@@ -55,7 +55,7 @@ const built = [
   'packages/agent/dist/main.js',
   'apps/gateway/dist/main.js',
   'apps/cli/dist/main.js',
-  'apps/oci/dist/main.js',
+  'apps/oci/dist/main.cjs',
   'apps/panel/.next/BUILD_ID',
 ]
 

@@ -14,7 +14,7 @@ _Noreturn void hand_over(void)
 	if (length > 0) {
 		self[length] = '\0';
 		/* native/build/gantry-oci */
-		snprintf(script, sizeof(script), "%s/apps/oci/dist/main.js", dirname(dirname(dirname(self))));
+		snprintf(script, sizeof(script), "%s/apps/oci/bin/gantry-oci.cjs", dirname(dirname(dirname(self))));
 	}
 	if (length <= 0 || access(script, R_OK) < 0) {
 		fputs("gantry-oci: not built yet: npm start builds everything (npm run "

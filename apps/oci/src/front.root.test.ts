@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { Lab } from './testing/lab.ts'
@@ -67,6 +67,19 @@ function life(way: Way) {
   expect([...lab.leftovers('both'), ...lab.leftovers('late')]).toEqual([])
   return told
 }
+
+describe("the bundle's compiled code", () => {
+  it.each(['nothing', 'of another version'])('is done without when it is %s', (kind) => {
+    const folder = join(lab.dir, kind)
+    for (const name of ['bin', 'dist']) cpSync(join(lab.script, '../..', name), join(folder, name), { recursive: true })
+    const cache = join(folder, 'dist/main.cjs.cache')
+    expect(existsSync(cache)).toBe(true)
+    if (kind === 'nothing') rmSync(cache)
+    else writeFileSync(cache, 'x'.repeat(1000))
+    const { stdout } = spawnSync(join(folder, 'bin/gantry-oci.cjs'), ['--version'], { encoding: 'utf8' })
+    expect(stdout).toContain('spec: 1.2.0')
+  })
+})
 
 describe('the native front', () => {
   it('answers as node does, without it', () => {

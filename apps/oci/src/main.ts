@@ -1,27 +1,39 @@
 import { GantryError } from '@gantry/contracts/gantry-error'
 import { parseArgs } from './args.ts'
+import { create, run } from './commands/create.ts'
+import { start } from './commands/start.ts'
+import { state } from './commands/state.ts'
+import { kill } from './commands/kill.ts'
+import { remove } from './commands/delete.ts'
+import { exec } from './commands/exec.ts'
+import { list } from './commands/list.ts'
+import { ps } from './commands/ps.ts'
+import { pause, resume } from './commands/pause.ts'
+import { update } from './commands/update.ts'
+import { events } from './commands/events.ts'
+import { features } from './commands/features.ts'
+import { spec } from './commands/spec.ts'
 import { ExitStatus, type Globals } from './globals.ts'
 import { debug, logError, setLog } from './log.ts'
 
 type Verb = (args: readonly string[], globals: Globals) => void | Promise<void>
 
-/** Each verb in a chunk of its own: what is not needed is not loaded. */
-const verbs: Readonly<{ [name: string]: () => Promise<Verb> }> = {
-  create: async () => (await import('./commands/create.ts')).create,
-  start: async () => (await import('./commands/start.ts')).start,
-  run: async () => (await import('./commands/create.ts')).run,
-  state: async () => (await import('./commands/state.ts')).state,
-  kill: async () => (await import('./commands/kill.ts')).kill,
-  delete: async () => (await import('./commands/delete.ts')).remove,
-  exec: async () => (await import('./commands/exec.ts')).exec,
-  list: async () => (await import('./commands/list.ts')).list,
-  ps: async () => (await import('./commands/ps.ts')).ps,
-  pause: async () => (await import('./commands/pause.ts')).pause,
-  resume: async () => (await import('./commands/pause.ts')).resume,
-  update: async () => (await import('./commands/update.ts')).update,
-  events: async () => (await import('./commands/events.ts')).events,
-  features: async () => (await import('./commands/features.ts')).features,
-  spec: async () => (await import('./commands/spec.ts')).spec,
+const verbs: Readonly<{ [name: string]: Verb }> = {
+  create,
+  start,
+  run,
+  state,
+  kill,
+  delete: remove,
+  exec,
+  list,
+  ps,
+  pause,
+  resume,
+  update,
+  events,
+  features,
+  spec,
 }
 /** Those that neither read nor make anything of the machine's. */
 const forEverybody = ['features', 'spec']
@@ -70,7 +82,7 @@ async function main(words: readonly string[]): Promise<void> {
     throw new GantryError('forbidden', 'gantry-oci needs root: rootless containers are not supported')
   }
   debug(`${name} ${args.join(' ')}`)
-  await (await verb())(args, { root: options.value('root') ?? defaultRoot() })
+  await verb(args, { root: options.value('root') ?? defaultRoot() })
 }
 
 function words(error: unknown): string {

@@ -69,7 +69,7 @@ export class Lab {
   readonly dir = mkdtempSync(join(tmpdir(), 'gantry-oci-'))
   /** The native front, which engines are given, and what it starts for all that it does not do itself. */
   readonly program = join(repository, 'native/build/gantry-oci')
-  readonly script = join(repository, 'apps/oci/bin/gantry-oci.js')
+  readonly script = join(repository, 'apps/oci/bin/gantry-oci.cjs')
   readonly globals = ['--root', join(this.dir, 'state')]
   readonly group = basename(this.dir)
   readonly out = join(this.dir, 'out')
