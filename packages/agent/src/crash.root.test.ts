@@ -32,6 +32,20 @@ describe('the agent is killed', () => {
     }
   })
 
+  test('told to end while the launcher does not answer, it ends all the same, and the next one goes on', async () => {
+    const id = await agent.run({ command: ['sleep', '1000'] })
+    const children = readFileSync(`/proc/${agent.pid}/task/${agent.pid}/children`, 'utf8').trim().split(' ').map(Number)
+    const launcher = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('gantry-launcher'))
+    if (!launcher) throw new Error('the agent has no launcher')
+    process.kill(launcher, 'SIGSTOP')
+    const unanswered = agent.run({ command: ['sleep', '1000'] }).catch((error: { code: string }) => error.code)
+    await agent.stop()
+    expect(['cancelled', 'unavailable']).toContain(await unanswered)
+    process.kill(launcher, 'SIGCONT')
+    await agent.start()
+    expect((await agent.exec(id, ['echo', 'alive'])).stdout).toBe('alive\n')
+  })
+
   test('exits that happened while it was away are told, once, with their codes', async () => {
     const waiting = (code: number) => ['sh', '-c', `trap "exit ${code}" USR1; echo ready; while :; do sleep 0.05; done`]
     const ids = await Promise.all([1, 2, 3].map((code) => agent.run({ command: waiting(code) })))

@@ -8,6 +8,9 @@ import packageJson from '../package.json' with { type: 'json' }
 import { type AgentConfig, readConfig } from './config.ts'
 import { lockInstance } from './instance-lock.ts'
 
+/** What takes longer to end is left as a crash leaves it: the next start recovers. Much more than an orderly end takes on a busy machine. */
+const shutDownMs = 5000
+
 /** The privileged daemon: configuration, engine, socket. It knows containers; users, rights and HTTP are the gateway's. */
 async function main(): Promise<void> {
   if (process.getuid?.() !== 0) throw new GantryError('forbidden', 'the agent must run as root: it makes namespaces, mounts and cgroups')
@@ -31,10 +34,17 @@ async function main(): Promise<void> {
     if (closing) return
     closing = true
     log.info({ signal }, 'agent is shutting down; containers go on running')
+    const end = () => {
+      unlock()
+      process.exit(0)
+    }
+    setTimeout(() => {
+      log.warn('something does not come to its end, leaving it to the next start')
+      end()
+    }, shutDownMs)
     await server.close()
     await engine.close()
-    unlock()
-    process.exit(0)
+    end()
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void shutDown(signal))
 }

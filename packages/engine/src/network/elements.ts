@@ -1,4 +1,5 @@
 import type { Op, PortProtocol } from '@gantry/contracts'
+import type { GatewayMode } from './network-options.ts'
 import { type Address, addressBits, addressHex, linkLocalOf, type Subnet, subnetSize } from './address.ts'
 
 /**
@@ -73,11 +74,17 @@ export function publishElement(publish: {
   }
 }
 
+/** A port of a container that is entered from outside without translation. */
+export function directElement({ protocol, port, target }: { protocol: PortProtocol; port: number; target: Address }): Element {
+  return { family: 'inet', set: `direct${target.family}`, key: addressHex(target) + protocolHex(protocol) + portHex(port), data: '-' }
+}
+
 /** What the firewall knows of a network. */
 export function networkElements(network: {
   bridge: string
   subnets: readonly Subnet[]
   gateways: readonly Address[]
+  modes: Readonly<Record<4 | 6, GatewayMode>>
   icc: boolean
   internal: boolean
   masquerade: boolean
@@ -90,7 +97,11 @@ export function networkElements(network: {
     elements.push({ family: 'inet', set: `gateways${gateway.family}`, key: addressHex(gateway), data: '-' })
   for (const subnet of network.subnets) {
     elements.push(...intervalElements(`subnets${subnet.family}`, subnet))
-    if (network.masquerade && !network.internal) elements.push(...intervalElements(`masquerade${subnet.family}`, subnet))
+    const mode = network.modes[subnet.family]
+    if (mode === 'nat-unprotected') elements.push({ family: 'inet', set: `open${subnet.family}`, key: bridge, data: '-' })
+    if (mode === 'routed') elements.push({ family: 'inet', set: `routed${subnet.family}`, key: bridge, data: '-' })
+    if (network.masquerade && !network.internal && mode !== 'routed')
+      elements.push(...intervalElements(`masquerade${subnet.family}`, subnet))
   }
   return elements
 }
@@ -108,6 +119,6 @@ function intervalElements(set: string, subnet: Subnet): Element[] {
 
 /** Lets the next datagram to the port take the way that the maps show now; TCP does so by itself. */
 export function forgetFlowsOps(ports: readonly { protocol: PortProtocol; hostPort: number }[]): Op[] {
-  const udp = new Set(ports.filter(({ protocol }) => protocol === 'udp').map(({ hostPort }) => hostPort))
+  const udp = new Set(ports.filter(({ protocol, hostPort }) => protocol === 'udp' && hostPort > 0).map(({ hostPort }) => hostPort))
   return [...udp].map((port): Op => ['net.conntrack.forget', String(port)])
 }

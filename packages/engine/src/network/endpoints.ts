@@ -63,7 +63,7 @@ function describeEndpoint(network: Network, spec: EndpointSpec, taken: readonly 
   const part = (family: Family) => {
     const one = taken.find(({ address }) => address.family === family)
     if (!one) return { address: '', prefixLength: 0, gateway: '' }
-    const gateway = network.hasGateways ? formatAddress(one.pool.gateway) : ''
+    const gateway = network.hasGateway(family) ? formatAddress(one.pool.gateway) : ''
     return { address: formatAddress(one.address), prefixLength: one.pool.subnet.prefixLength, gateway }
   }
   const four = part(4)

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { type Endpoint, type EndpointSpec, GantryError, type Op } from '@gantry/contracts'
 import { parseAddress } from './address.ts'
 import { bringUp } from './bridges.ts'
@@ -118,7 +119,7 @@ async function removeLink(state: NetworkState, record: EndpointRecord, pid: numb
 async function changeEndpoints(state: NetworkState, record: SandboxRecord, endpoints: readonly EndpointRecord[]): Promise<void> {
   const before = targetsOf(state, record.endpoints)
   const after = targetsOf(state, endpoints)
-  if (record.published.length > 0 && (before.ipv4 !== after.ipv4 || before.ipv6 !== after.ipv6)) {
+  if (record.published.length > 0 && !isDeepStrictEqual(before, after)) {
     await state.ops(elementOps(state.names.table, '-', portElements(record.published, before)))
     await state.ports.unpublish(record.containerId)
     const holder = { containerId: record.containerId, containerName: record.name, projectId: record.projectId }

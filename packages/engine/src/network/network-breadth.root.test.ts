@@ -90,8 +90,70 @@ describe('driver options', () => {
     await lab.network.remove('lab', 'named')
     expect((await lab.run(null, ['ip', 'link', 'show', name])).code).not.toBe(0)
   })
+  it('lead the outside to containers directly, or nobody at all', async () => {
+    const mode = (four: string, six = four) => ({
+      'com.docker.network.bridge.gateway_mode_ipv4': four,
+      'com.docker.network.bridge.gateway_mode_ipv6': six,
+    })
+    const ports = [{ containerPort: 80, hostPort: 28302 }]
+    await make({ name: 'routed', ipam: [{ subnet: '10.236.0.0/24' }, { subnet: 'fd67:36::/64' }], options: mode('routed') })
+    const a = await lab.start('ra', { endpoints: [{ network: 'routed' }], ports })
+    for (const port of [80, 81]) await lab.serve(a, 'tcp', port)
+    const [{ ipv6Address = '' } = {}] = a.sandbox.endpoints
+    expect(a.sandbox.ports).toEqual([])
+    // The outside has its default route through the host, and nobody translates: both see each other's own address.
+    expect(await lab.ask(outside.pid, 'tcp', a.address, 80)).toBe(outside.address)
+    expect(await lab.ask(outside.pid, 'tcp', ipv6Address, 80)).toBe(outside.address6)
+    expect(await lab.ask(a, 'tcp', outside.address, 7000)).toBe(a.address)
+    expect(await lab.pings(outside.pid, a.address)).toBe(true)
+    expect(await lab.ask(outside.pid, 'tcp', a.address, 81, blockedMs)).toBe('timeout')
+    expect(await lab.ask(outside.pid, 'tcp', outside.hostAddress, 28302)).toBe('ECONNREFUSED')
+    await make({ name: 'open', ipam: [{ subnet: '10.237.0.0/24' }], options: mode('nat-unprotected') })
+    const b = await lab.start('rb', { endpoints: [{ network: 'open' }], ports })
+    for (const port of [80, 81]) await lab.serve(b, 'tcp', port)
+    expect(await lab.ask(outside.pid, 'tcp', outside.hostAddress, 28302)).toBe(outside.address)
+    expect(await lab.ask(outside.pid, 'tcp', b.address, 81)).toBe(outside.address)
+    expect(await lab.ask(b, 'tcp', outside.address, 7000)).toBe(outside.hostAddress)
+    // Networks stay apart all the same.
+    expect(await lab.ask(a, 'tcp', b.address, 81, blockedMs)).toBe('timeout')
+    await lab.crash()
+    await lab.boot()
+    expect(await lab.ask(outside.pid, 'tcp', a.address, 80)).toBe(outside.address)
+    await lab.stop(a)
+    const c = await lab.start('rc', { endpoints: [{ network: 'routed', ipv4Address: a.address }] })
+    await lab.serve(c, 'tcp', 80)
+    expect(await lab.ask(outside.pid, 'tcp', c.address, 80, blockedMs)).toBe('timeout')
+    for (const container of [b, c]) await lab.stop(container)
+    for (const name of ['routed', 'open']) await lab.network.remove('lab', name)
+  })
+  it('leave the host out of a network', async () => {
+    await expect(make({ name: 'x', options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' } })).rejects.toMatchObject({
+      code: 'invalid_input',
+    })
+    const { bridge, spec } = await make({
+      name: 'alone',
+      internal: true,
+      options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' },
+    })
+    const [a, b] = [
+      await lab.start('aa', { endpoints: [{ network: 'alone' }] }),
+      await lab.start('ab', { endpoints: [{ network: 'alone' }] }),
+    ]
+    expect(a.sandbox.endpoints[0]?.ipv4Gateway).toBe('')
+    expect((await lab.run(null, ['ip', '-o', '-4', 'address', 'show', 'dev', bridge])).output).toBe('')
+    expect(await lab.pings(a, b.address)).toBe(true)
+    expect(await lab.resolve(a, 'ab')).toBe(b.address)
+    for (const container of [a, b]) await lab.stop(container)
+    const inhibited = await make({ name: 'theirs', options: { 'com.docker.network.bridge.inhibit_ipv4': 'true' } })
+    const c = await lab.start('ac', { endpoints: [{ network: 'theirs' }] })
+    expect((await lab.run(null, ['ip', '-o', '-4', 'address', 'show', 'dev', inhibited.bridge])).output).toBe('')
+    expect(await route(c)).toContain(`default via ${inhibited.spec.ipam[0]?.gateway}`)
+    expect(spec.internal).toBe(true)
+    await lab.stop(c)
+    for (const name of ['alone', 'theirs']) await lab.network.remove('lab', name)
+  })
   it('that cannot be had are refused', async () => {
-    const refused = { 'com.docker.network.bridge.gateway_mode_ipv4': 'routed' }
+    const refused = { 'com.docker.network.bridge.trusted_host_interfaces': 'eth0' }
     for (const [name, value] of Object.entries(refused))
       await expect(make({ name: 'x', options: { [name]: value } })).rejects.toMatchObject({ code: 'unsupported' })
     await expect(make({ name: 'x', options: { 'com.docker.network.driver.mtu': 'big' } })).rejects.toMatchObject({ code: 'invalid_input' })

@@ -1,6 +1,13 @@
 import { GantryError, type NetworkSpec } from '@gantry/contracts'
 import { parseAddress } from './address.ts'
 
+/**
+ * How the outside meets the containers of a bridge: by translated ports, also directly at every port, directly at published ports
+ * without any translation, or not at all, the host included.
+ */
+export const gatewayModes = ['nat', 'nat-unprotected', 'routed', 'isolated'] as const
+export type GatewayMode = (typeof gatewayModes)[number]
+
 /** What docker's driver options come to. */
 export interface NetworkOptions {
   /** Interfaces of containers are named by this and a number. */
@@ -15,6 +22,9 @@ export interface NetworkOptions {
   readonly bridgeName: string
   /** Largest packet as asked for; 0: the parent's. */
   readonly mtu: number
+  readonly gatewayModes: Readonly<Record<4 | 6, GatewayMode>>
+  /** Whether the bridge is left without its IPv4 address: somebody else is the gateway. */
+  readonly inhibitIpv4: boolean
 }
 
 const bridge = 'com.docker.network.bridge.'
@@ -25,10 +35,10 @@ const modes = { macvlan: ['bridge', 'private', 'vepa', 'passthru'], ipvlan: ['l2
 
 /** Known options that cannot be had, unless they ask for what is so anyway. */
 const refused: Readonly<Record<string, { only: readonly string[]; why: string }>> = {
-  [`${bridge}gateway_mode_ipv4`]: { only: ['nat', ''], why: 'only nat is there' },
-  [`${bridge}gateway_mode_ipv6`]: { only: ['nat', ''], why: 'only nat is there' },
-  [`${bridge}inhibit_ipv4`]: { only: ['false', '0'], why: 'the bridge has the gateway address' },
-  [`${bridge}trusted_host_interfaces`]: { only: [''], why: 'networks are entered by published ports only' },
+  [`${bridge}trusted_host_interfaces`]: {
+    only: [''],
+    why: 'published ports are entered by addresses of the host; gateway mode routed opens them',
+  },
   [`${bridge}default_bridge`]: { only: ['false', '0'], why: 'a project has its default network already' },
   ipvlan_flag: { only: ['bridge', ''], why: 'only bridge is there' },
 }
@@ -54,7 +64,7 @@ export function applyOptions(spec: NetworkSpec): NetworkSpec {
   }
 }
 
-export function networkOptions(spec: Pick<NetworkSpec, 'driver' | 'options'>): NetworkOptions {
+export function networkOptions(spec: Pick<NetworkSpec, 'driver' | 'options' | 'internal'>): NetworkOptions {
   const { driver, options } = spec
   const prefix = interfacePrefixes.map((name) => options[name]).find((value) => value) ?? 'eth'
   if (!/^[a-zA-Z][a-zA-Z0-9_-]{0,11}$/.test(prefix)) throw refuse(interfacePrefixes[0] ?? '', prefix, 'is not the beginning of a link name')
@@ -69,7 +79,18 @@ export function networkOptions(spec: Pick<NetworkSpec, 'driver' | 'options'>): N
     parent: driver === 'bridge' ? '' : parent,
     mode: readMode(spec),
     mtu: readMtu(options[mtuOption]),
+    gatewayModes: { 4: readGatewayMode(spec, 4), 6: readGatewayMode(spec, 6) },
+    inhibitIpv4: driver === 'bridge' && readFlag(`${bridge}inhibit_ipv4`, options[`${bridge}inhibit_ipv4`] ?? 'false'),
   }
+}
+
+function readGatewayMode({ driver, options, internal }: Pick<NetworkSpec, 'driver' | 'options' | 'internal'>, family: 4 | 6): GatewayMode {
+  const name = `${bridge}gateway_mode_ipv${family}`
+  const value = (driver === 'bridge' && options[name]) || 'nat'
+  const mode = gatewayModes.find((each) => each === value)
+  if (!mode) throw refuse(name, value, `must be ${gatewayModes.join(', ')}`)
+  if (mode === 'isolated' && !internal) throw refuse(name, value, 'is for internal networks')
+  return mode
 }
 
 function readMode({ driver, options }: Pick<NetworkSpec, 'driver' | 'options'>): string {

@@ -56,9 +56,9 @@ export class Network {
   get isBridge(): boolean {
     return this.record.spec.driver === 'bridge'
   }
-  /** Containers route by the link alone. */
-  get hasGateways(): boolean {
-    return !this.options.mode.startsWith('l3')
+  /** Without one, containers route by the link alone. */
+  hasGateway(family: 4 | 6): boolean {
+    return !this.options.mode.startsWith('l3') && this.options.gatewayModes[family] !== 'isolated'
   }
   poolsOf(family: 4 | 6): AddressPool[] {
     return this.pools.filter(({ subnet }) => subnet.family === family)
@@ -73,7 +73,9 @@ export class Network {
       mac: macOf(this.pools[0]?.gateway.value ?? 1n),
       mtu: this.record.spec.mtu,
       alternativeName: this.options.bridgeName,
-      gateways: this.pools.map(({ gateway, subnet }) => ({ address: gateway, subnet })),
+      gateways: this.pools
+        .filter(({ subnet: { family } }) => this.hasGateway(family) && !(family === 4 && this.options.inhibitIpv4))
+        .map(({ gateway, subnet }) => ({ address: gateway, subnet })),
     }
   }
   /** What the firewall needs to know. */
@@ -81,7 +83,8 @@ export class Network {
     const { bridge, spec } = this.record
     // Containers ask there on the default network only: on others they have an address for it of their own.
     const gateways = this.record.builtin ? this.gateways : []
-    return { bridge, subnets: this.subnets, gateways, icc: spec.icc, internal: spec.internal, masquerade: spec.masquerade }
+    const modes = this.options.gatewayModes
+    return { bridge, subnets: this.subnets, gateways, modes, icc: spec.icc, internal: spec.internal, masquerade: spec.masquerade }
   }
   releaseAddresses(addresses: readonly string[]): void {
     for (const text of addresses) {

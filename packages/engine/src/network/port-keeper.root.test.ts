@@ -217,7 +217,7 @@ describe('the process behind the listeners', () => {
 
 describe('PortTable', () => {
   const holder = (name: string, projectId = 'p') => ({ containerId: name, containerName: name, projectId })
-  const targets = { ipv4: '127.0.0.1', ipv6: null }
+  const targets = { ipv4: '127.0.0.1', ipv6: null, direct: [] }
   const want = (hostPort: number, hostAddress = '127.0.0.1') => [{ protocol: 'tcp' as const, containerPort: 80, hostAddress, hostPort }]
 
   it('says who has a port, without telling other projects', async () => {

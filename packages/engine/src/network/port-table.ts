@@ -1,7 +1,7 @@
 import { networkInterfaces } from 'node:os'
 import { GantryError, type PublishedPort } from '@gantry/contracts'
 import { type Address, parseAddress } from './address.ts'
-import { type Element, publishElement } from './elements.ts'
+import { directElement, type Element, publishElement } from './elements.ts'
 import type { PortKeeper, PortListener } from './port-keeper.ts'
 import type { WantedPort } from './ports-plan.ts'
 import type { PortRecord } from './sandbox-record.ts'
@@ -22,6 +22,8 @@ interface Held {
 export interface PublishTargets {
   readonly ipv4: string | null
   readonly ipv6: string | null
+  /** Addresses that are entered directly, at the published ports of the container. */
+  readonly direct: readonly string[]
 }
 
 /** Every published port of the instance, with the listener that keeps it. */
@@ -52,8 +54,9 @@ export class PortTable {
     this.#held.set(holder.containerId, mine)
     const lost: PortRecord[] = []
     for (const record of records) {
-      const listener = await this.#open(record, targets).catch(() => null)
-      if (!listener) lost.push(record)
+      const isDirect = record.hostPort === 0
+      const listener = isDirect ? null : await this.#open(record, targets).catch(() => null)
+      if (!listener && !isDirect) lost.push(record)
       mine.push({ record, holder, listener })
     }
     return lost
@@ -95,6 +98,8 @@ export class PortTable {
 
   /** Of a range the first that is free. */
   async #take(holder: PortHolder, port: WantedPort, targets: PublishTargets): Promise<Held> {
+    const { protocol, containerPort } = port
+    if (!targets.ipv4 && !targets.ipv6) return { record: { protocol, containerPort, hostAddress: '', hostPort: 0 }, holder, listener: null }
     const last = port.hostPortEnd ?? port.hostPort
     for (let hostPort = port.hostPort; hostPort < last; hostPort++) {
       try {
@@ -190,6 +195,7 @@ export function hostHasIpv6(): boolean {
 /** What inspect shows: an entry for each family of an all-address port. */
 export function publishedPorts(records: readonly PortRecord[], ipv6?: boolean): PublishedPort[] {
   return records.flatMap(({ containerPort, protocol, hostAddress, hostPort }) => {
+    if (hostPort === 0) return []
     const addresses = hostAddress ? [hostAddress] : (ipv6 ?? hostHasIpv6()) ? ['0.0.0.0', '::'] : ['0.0.0.0']
     return addresses.map((address) => ({ containerPort, protocol, hostAddress: address, hostPort }))
   })
@@ -197,7 +203,20 @@ export function publishedPorts(records: readonly PortRecord[], ipv6?: boolean): 
 
 /** The firewall's part of the ports. The host's loopback is the listener's alone. */
 export function portElements(records: readonly PortRecord[], targets: PublishTargets): Element[] {
+  return [...translatedElements(records, targets), ...directElements(records, targets)]
+}
+
+/** Each port once, however often it is published. */
+function directElements(records: readonly PortRecord[], { direct }: PublishTargets): Element[] {
+  const ports = new Map(records.map((record) => [`${record.containerPort}/${record.protocol}`, record]))
+  return [...ports.values()].flatMap(({ protocol, containerPort }) =>
+    direct.map((target) => directElement({ protocol, port: containerPort, target: parseAddress(target) })),
+  )
+}
+
+function translatedElements(records: readonly PortRecord[], targets: PublishTargets): Element[] {
   return records.flatMap(({ protocol, containerPort, hostAddress, hostPort }) => {
+    if (hostPort === 0) return []
     const host: Address | null = hostAddress ? parseAddress(hostAddress) : null
     if (host && isLoopback(host)) return []
     return [targets.ipv4, targets.ipv6].flatMap((text): Element[] => {

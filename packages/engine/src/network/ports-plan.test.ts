@@ -42,7 +42,7 @@ describe('published ports', () => {
     expect(publishedPorts([record('127.0.0.1')], true).map(({ hostAddress }) => hostAddress)).toEqual(['127.0.0.1'])
   })
   it('are in the firewall for the families of host address and container, loopback excepted', () => {
-    const targets = { ipv4: '10.0.0.2', ipv6: 'fd00::2' }
+    const targets = { ipv4: '10.0.0.2', ipv6: 'fd00::2', direct: [] }
     const sets = (hostAddress: string, to = targets) => portElements([record(hostAddress)], to).map(({ set }) => set)
     expect(sets('')).toEqual(['publish4_any', 'publish6_any'])
     expect(sets('192.0.2.1')).toEqual(['publish4'])

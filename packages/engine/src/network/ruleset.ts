@@ -12,7 +12,7 @@ export function noFirewall({ table }: KernelNames): string {
  * - `publish…`: host address and port to container address and port, for packets from outside, from containers and from the host
  *   itself. The host's own loopback is served by a listener instead (port-keeper.ts): it would need route_localnet.
  * - `across`: what may be forwarded from or to our bridges. Between networks nothing but published ports; from outside nothing but
- *   published ports; internal networks neither way; link-local and cloud metadata addresses never. Where the host sends bridged frames
+ *   published ports, unless the network's gateway mode opens it (`from_outside`); internal networks neither way; link-local and cloud metadata addresses never. Where the host sends bridged frames
  *   through here (net.bridge.bridge-nf-call-iptables) `talk` lets those of networks with icc pass. Segment sizes are cut to what the
  *   route takes, as many networks swallow the messages that would say so.
  * - `to_host`: containers reach no service of the host but the resolver, on the gateways of default networks (it tells askers apart by
@@ -34,6 +34,12 @@ export function firewallRuleset(names: KernelNames): string {
   set subnets6 { type ipv6_addr; flags interval; }
   set masquerade4 { type ipv4_addr; flags interval; }
   set masquerade6 { type ipv6_addr; flags interval; }
+  set open4 { type ifname; }
+  set open6 { type ifname; }
+  set routed4 { type ifname; }
+  set routed6 { type ifname; }
+  set direct4 { type ipv4_addr . inet_proto . inet_service; }
+  set direct6 { type ipv6_addr . inet_proto . inet_service; }
   map publish4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }
   map publish4_any { type inet_proto . inet_service : ipv4_addr . inet_service; }
   map publish6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }
@@ -81,6 +87,15 @@ export function firewallRuleset(names: KernelNames): string {
     iifname ${ours} jump across
     oifname ${ours} jump across
   }
+  chain from_outside {
+    oifname @open4 meta nfproto ipv4 accept
+    oifname @open6 meta nfproto ipv6 accept
+    oifname @routed4 icmp type echo-request accept
+    oifname @routed6 icmpv6 type echo-request accept
+    meta l4proto != { tcp, udp, sctp } return
+    ip daddr . meta l4proto . th dport @direct4 accept
+    ip6 daddr . meta l4proto . th dport @direct6 accept
+  }
   chain across {
     tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu
     iifname . oifname @talk accept
@@ -91,6 +106,7 @@ export function firewallRuleset(names: KernelNames): string {
     iifname @internal drop
     oifname @internal drop
     ct status dnat accept
+    iifname != ${ours} jump from_outside
     oifname ${ours} drop
     accept
   }

@@ -16,6 +16,7 @@ export interface EndpointRecord {
 export interface PortRecord {
   readonly protocol: PortProtocol
   readonly containerPort: number
+  /** 0: none, the container is entered at its own address. */
   readonly hostPort: number
   /** '' is every address. */
   readonly hostAddress: string

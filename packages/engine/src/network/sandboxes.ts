@@ -141,13 +141,13 @@ function withNames(record: EndpointRecord, spec: EndpointSpec | undefined): Endp
   }
 }
 
-/** Before a network counts as full, the addresses of ready sandboxes and of containers that have just ended are given back. */
+/** Before a network counts as full, or a wanted address as taken, the addresses of ready sandboxes and of containers that have just ended are given back. */
 async function reserveAll(maker: SandboxMaker, networks: readonly Network[], specs: readonly EndpointSpec[]): Promise<EndpointRecord[]> {
   const { state, pool } = maker
   try {
     return reserveNow(state, networks, specs)
   } catch (error) {
-    if (!(error instanceof GantryError) || error.code !== 'no_space') throw error
+    if (!(error instanceof GantryError) || !['no_space', 'already_exists'].includes(error.code)) throw error
     await Promise.all([...networks.map(({ id }) => pool.drain(id)), state.removals.flush()])
     return reserveNow(state, networks, specs)
   }
@@ -199,7 +199,11 @@ function recordOf(request: SandboxRequest, endpoints: readonly EndpointRecord[])
 /** Where published ports lead. */
 export function targetsOf(state: NetworkState, endpoints: readonly EndpointRecord[]): PublishTargets {
   const endpoint = publishEndpoint(state, endpoints)?.endpoint
-  return { ipv4: endpoint?.ipv4Address || null, ipv6: endpoint?.ipv6Address || null }
+  const modes = state.networks.get(endpoint?.networkId ?? '')?.options.gatewayModes
+  const addresses = { 4: endpoint?.ipv4Address ?? '', 6: endpoint?.ipv6Address ?? '' }
+  const translated = (family: 4 | 6) => (modes?.[family] === 'routed' ? null : addresses[family] || null)
+  const direct = ([4, 6] as const).flatMap((family) => (modes?.[family] === 'routed' && addresses[family] ? [addresses[family]] : []))
+  return { ipv4: translated(4), ipv6: translated(6), direct }
 }
 
 /** Takes the host ports and notes them in the record; returns warnings. */
@@ -208,7 +212,7 @@ async function publish(state: NetworkState, request: SandboxRequest, record: San
   const wanted = wantedPorts(request.spec, state.networks.get(through?.endpoint.networkId ?? '')?.options.hostAddress)
   if (wanted.length === 0) return []
   const targets = targetsOf(state, record.endpoints)
-  if (!targets.ipv4 && !targets.ipv6)
+  if (!targets.ipv4 && !targets.ipv6 && targets.direct.length === 0)
     return ['ports are not published: no network of the container leads out through a bridge of this host']
   const holder = { containerId: record.containerId, containerName: record.name, projectId: record.projectId }
   record.published = await state.ports.publish(holder, wanted, targets)
