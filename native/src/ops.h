@@ -28,13 +28,17 @@ struct op {
 extern const struct op host_ops[];
 extern const struct op net_ops[];
 
-/* In ops_bpf.c, ops_cover.c, ops_probe.c and ops_rmtree.c, rows of host_ops[]. */
+/* In ops_bpf.c, ops_cover.c, ops_probe.c, ops_quota.c and ops_rmtree.c, rows of host_ops[]. */
 int op_bpf_device(struct op_ctx *ctx, char **args, int n);
 int op_cover(struct op_ctx *ctx, char **args, int n);
 int op_probe(struct op_ctx *ctx, char **args, int n);
 int op_rmtree(struct op_ctx *ctx, char **args, int n);
 int op_mount(struct op_ctx *ctx, char **args, int n);
 int op_umount(struct op_ctx *ctx, char **args, int n);
+int op_quota_set(struct op_ctx *ctx, char **args, int n);
+int op_quota_clear(struct op_ctx *ctx, char **args, int n);
+/* Whether the file system of this folder holds to limits of projects. */
+bool quota_is_enforced(int fd);
 
 /* Records why the running operation failed; `err` is an errno value or 0. Always -1, so: return op_fail(ctx, errno, "…").
  * Text: lower case, no full stop, names the thing, without strerror() (which is added). Only the first failure counts. */

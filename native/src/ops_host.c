@@ -171,7 +171,8 @@ const struct op host_ops[] = {
 	{"unlink?", 1, op_unlink},    {"chown", 3, op_chown},      {"chmod", 2, op_chmod},         {"rename", 2, op_rename},
 	{"signal", 3, op_signal},     {"signal?", 3, op_signal},   {"killgroup", 2, op_killgroup}, {"killgroup?", 2, op_killgroup},
 	{"bpf.device", 2, op_bpf_device}, {"probe", 1, op_probe},      {"cover", 4, op_cover},  {"rmtree", 1, op_rmtree},
-	{"mount", 5, op_mount},       {"umount", 1, op_umount},    {"umount?", 1, op_umount},
+	{"mount", 5, op_mount},       {"umount", 1, op_umount},    {"umount?", 1, op_umount},      {"quota.set", 2, op_quota_set},
+	{"quota.clear?", 1, op_quota_clear},
 	{NULL, 0, NULL},
 };
 

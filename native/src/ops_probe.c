@@ -103,6 +103,14 @@ static int try_whiteout(char **args)
 	return setxattr(args[0], "trusted.overlay.opaque", "y", 1, 0) < 0 ? errno : 0;
 }
 
+static int try_quota(char **args)
+{
+	fd_auto int dir = args[0] ? open(args[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (dir < 0)
+		return EINVAL;
+	return quota_is_enforced(dir) ? 0 : EOPNOTSUPP;
+}
+
 static int write_map(pid_t pid, const char *file)
 {
 	char path[64];
@@ -233,7 +241,7 @@ static const struct {
 } probes[] = {
 	{"namespace", try_namespace}, {"mount-api", try_mount_api},       {"overlay", try_overlay},   {"idmap", try_idmap}, {"whiteout", try_whiteout},
 	{"seccomp", try_seccomp},     {"no-new-privs", try_no_new_privs}, {"landlock", try_landlock}, {"clone3", try_clone3},
-	{"link", try_link},           {"nftables", try_nftables},
+	{"link", try_link},           {"nftables", try_nftables},         {"quota", try_quota},
 };
 
 /* probe WHAT [ARGUMENT...]: the result is `ok` or the errno's name; the operation itself does not fail */

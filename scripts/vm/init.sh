@@ -54,6 +54,8 @@ exec switch_root /new /run/busybox sh -c '
   $bb ip link set lo up
   $bb hostname gantry-vm
   echo /sbin/modprobe >/proc/sys/kernel/modprobe
+  # Devices that init systems make for modules which are loaded on their first use.
+  modprobe -a fuse loop
   # As an init system leaves it: everything outside the root group, controllers handed down.
   $bb mkdir -p /sys/fs/cgroup/init.scope /sys/fs/cgroup/system.slice/test.service
   echo 1 >/sys/fs/cgroup/init.scope/cgroup.procs

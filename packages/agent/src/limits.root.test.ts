@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
 import { hostAdminPolicy } from '@gantry/contracts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { TestAgent } from './testing/test-agent.ts'
@@ -71,6 +72,39 @@ test('a group named by cgroupParent lies in the project’s: limits hold, it goe
     await expect(agent.create({ cgroupParent })).rejects.toMatchObject({ code: 'invalid_input', detail: { field: 'spec.cgroupParent' } })
   }
   await client.call('project.remove', { id: 'nest' })
+})
+
+const isV2 = !readFileSync('/proc/self/mountinfo', 'utf8').includes(' - cgroup cgroup ')
+
+test.runIf(isV2)('writable cgroups: the container divides what it was given, and cannot have more', async () => {
+  const resources = { memoryBytes: 64 * MiB, pidsLimit: 50 }
+  const id = await agent.run({ command: ['sleep', '1000'], resources, writableCgroups: true })
+  const shell = async (line: string) => (await agent.exec(id, ['sh', '-c', line])).stdout.trim()
+  const divide = 'cd /sys/fs/cgroup && mkdir leaf && for p in $(cat cgroup.procs); do echo $p >leaf/cgroup.procs; done; '
+  expect(await shell(`${divide} echo "+pids +memory" >cgroup.subtree_control; mkdir part; echo 7 >part/pids.max; cat part/pids.max`)).toBe(
+    '7',
+  )
+  for (const line of ['echo max >/sys/fs/cgroup/memory.max', 'echo max >/sys/fs/cgroup/pids.max']) {
+    expect(await shell(`(${line}) 2>/dev/null && echo went || echo refused`)).toBe('refused')
+  }
+  // By now its own group takes no process: an exec lands beside the first one.
+  expect(await shell('cat /proc/self/cgroup')).toBe('0::/leaf')
+  const { processes } = await agent.client.call('container.top', { projectId: agent.projectId, container: id })
+  expect(processes.length).toBeGreaterThanOrEqual(1)
+  const { cgroupPath } = await agent.inspect(id)
+  await agent.remove(id, { force: true })
+  expect(existsSync(`/sys/fs/cgroup${cgroupPath}`)).toBe(false)
+  const plain = await agent.run({ command: ['sleep', '1000'] })
+  expect((await agent.exec(plain, ['sh', '-c', 'mkdir /sys/fs/cgroup/x 2>&1'])).stdout).toContain('Read-only')
+  await agent.remove(plain, { force: true })
+  await expect(agent.create({ writableCgroups: true, cgroupnsMode: 'host' })).rejects.toMatchObject({ code: 'unsupported' })
+})
+
+test.runIf(!isV2)('writable cgroups are refused where groups cannot be left to a container', async () => {
+  await expect(agent.create({ writableCgroups: true })).rejects.toMatchObject({
+    code: 'unsupported',
+    message: 'writable cgroups need cgroup v2: older groups cannot be left to a container',
+  })
 })
 
 test('a project that still has something is kept, unless by force', async () => {

@@ -97,3 +97,60 @@ test('an agent refuses a driver that its data folder was not made with, and star
   await agent.start({ GANTRY_DATA: dataDir })
   expect((await agent.client.call('system.info', {})).storageDriver).toBe('vfs')
 })
+
+test('a size of the writable layer holds where the file system counts projects, and is refused in docker’s words elsewhere', async () => {
+  const MiB = 2 ** 20
+  const refused = "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"
+  const image = join(lab, 'ext4')
+  const disk = join(lab, 'quota')
+  writeFileSync(image, '')
+  truncateSync(image, 512 * MiB)
+  execFileSync('mkfs.ext4', ['-q', '-O', 'quota,project', image])
+  mkdirSync(disk)
+  const counts = mounted(['-o', 'loop,prjquota', image, disk])
+  if (!counts) {
+    // This kernel has no format of quotas (CONFIG_QFMT_V2).
+    execFileSync('mkfs.ext4', ['-q', '-F', image])
+    execFileSync('mount', ['-o', 'loop', image, disk])
+  }
+  try {
+    const dataDir = mkdtempSync(join(disk, 'data-'))
+    await using agent = await TestAgent.start({ GANTRY_DATA: dataDir })
+    const limited = { command: ['sleep', '1000'], storageSizeBytes: 8 * MiB }
+    const [check] = (await agent.client.call('system.doctor', {})).filter(({ name }) => name === 'project quota')
+    expect(check?.status).toBe(counts ? 'ok' : 'fallback')
+    if (!counts) {
+      await expect(agent.create(limited)).rejects.toMatchObject({ code: 'invalid_input', message: refused })
+      return
+    }
+    const fill = async (id: string) => {
+      const { stdout } = await agent.exec(id, ['sh', '-c', 'dd if=/dev/zero of=/big bs=1M count=20 2>/dev/null; stat -c %s /big; rm /big'])
+      return Number(stdout) / MiB
+    }
+    const free = await agent.run({ command: ['sleep', '1000'] })
+    for (let round = 0; round < 2; round++) {
+      const id = await agent.run(limited)
+      expect(await fill(id)).toBeLessThanOrEqual(8)
+      expect(await fill(free)).toBe(20)
+      await agent.kill()
+      await agent.start({ GANTRY_DATA: dataDir })
+      // What it removed it may write again, and no more.
+      const again = await fill(id)
+      expect(again).toBeGreaterThan(6)
+      expect(again).toBeLessThanOrEqual(8)
+      await agent.remove(id, { force: true })
+    }
+    await agent.remove(free, { force: true })
+  } finally {
+    execFileSync('umount', [disk])
+  }
+})
+
+function mounted(args: string[]): boolean {
+  try {
+    execFileSync('mount', args, { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}

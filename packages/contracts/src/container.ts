@@ -221,6 +221,14 @@ export const containerSpecSchema = z.strictObject({
       'must be at most eight names of letters, digits, _ . - separated by /',
     )
     .optional(),
+  /** The container's cgroup tree can be written inside: it divides what it was given by itself (cgroup v2). */
+  writableCgroups: z.boolean().optional(),
+  /** Most that the container's own layer may hold, where the storage driver can keep to it. */
+  storageSizeBytes: z
+    .number()
+    .int()
+    .min(1024 * 1024)
+    .optional(),
   /** Free text for the tools around a container; kept and shown. */
   annotations: z.record(z.string().min(1).max(256), z.string().max(4096)).default({}),
   /** Volumes and bind mounts of other containers, taken over at creation where the spec has none. */

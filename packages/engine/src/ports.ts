@@ -49,8 +49,10 @@ export interface ResolvedImage {
  */
 export interface Snapshotter {
   readonly driver: string
-  /** Makes the container's writable folders. Idempotent. */
-  prepare(containerId: string, layers: readonly string[]): Promise<RootfsSource>
+  /** Makes the container's writable folders, which hold at most `sizeBytes` when given. Idempotent. */
+  prepare(containerId: string, layers: readonly string[], sizeBytes?: number): Promise<RootfsSource>
+  /** Whether `sizeBytes` can be kept to here. */
+  canLimit(): Promise<boolean>
   remove(containerId: string): Promise<void>
   /** Bytes in the writable layer. */
   usage(containerId: string): Promise<number>
@@ -194,8 +196,13 @@ export interface Cgroups {
   closeParent(group: CgroupRef): void
   /** Host operations that make the container's group below its project's with these limits and device rules. */
   createOps(group: CgroupRef, resources: Resources, devices: readonly DeviceRule[]): { ops: Op[]; warnings: string[] }
-  /** `StartPlan.namespaces` operations that put a process into the group (one `cgroup.enter` per hierarchy). */
-  enterOps(group: CgroupRef): Op[]
+  /** After `createOps`: leaves the group's inside, but none of its limits, to the container whose root is `uid` (v2). */
+  delegateOps(group: CgroupRef, uid: number): Op[]
+  /**
+   * `StartPlan.namespaces` operations that put a process into the group (one `cgroup.enter` per hierarchy). `beside`: of a delegated
+   * group, into that part of it where this process is, as the group itself may take none.
+   */
+  enterOps(group: CgroupRef, beside?: number): Op[]
   updateOps(group: CgroupRef, before: Resources, after: Resources): { ops: Op[]; warnings: string[] }
   removeOps(group: CgroupRef): Op[]
   /** `freeze` and `thaw` wait until the kernel reports the state. */
@@ -219,6 +226,8 @@ export interface CgroupRef {
   readonly containerId: string
   /** Group inside the project's, as asked for. */
   readonly parent?: string | undefined
+  /** There may be groups of the container's own in it. */
+  readonly delegated?: boolean | undefined
 }
 export interface DeviceRule {
   readonly allow: boolean

@@ -63,7 +63,7 @@ export function toContainerSpec(name: string | undefined, body: CreateBody, defa
   const host = body.HostConfig
   refuseUnknown('HostConfig', host, [...Object.keys(hostConfigSchema.shape), ...meaningless])
   checkRuntime(host)
-  checkPlace(host)
+  checkHardware(host)
   if (!body.Image) throw new GantryError('invalid_input', 'no image is named', { field: 'Image' })
   const parsed = containerSpecSchema.safeParse({
     name,
@@ -80,6 +80,7 @@ export function toContainerSpec(name: string | undefined, body: CreateBody, defa
     resources: toResources(host),
     mounts: toMounts(host, Object.keys(body.Volumes ?? {})),
     annotations: host.Annotations,
+    storageSizeBytes: toStorageSize(host.StorageOpt),
     cgroupParent: host.CgroupParent || undefined,
     volumesFrom: host.VolumesFrom.map(toVolumesFrom),
   })
@@ -94,11 +95,18 @@ function checkRuntime({ Runtime, Isolation }: CreateBody['HostConfig']): void {
   if (Isolation && Isolation !== 'default') throw refuseValue('HostConfig.Isolation', Isolation, 'default')
 }
 
+/** `size` is the only option there is; as docker reads it, `1g` is 1024 MiB. */
+function toStorageSize(options: Record<string, string>): number | undefined {
+  const other = Object.keys(options).find((name) => name !== 'size')
+  if (other !== undefined) throw new DockerError(400, `unknown option ${other}`)
+  if (options.size === undefined) return undefined
+  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?) ?([kmgtp]?)(?:i?b)?$/i.exec(options.size) ?? []
+  if (number === '') throw new DockerError(400, `invalid size: '${options.size}'`)
+  return Math.floor(Number(number) * 1024 ** ' kmgtp'.indexOf(unit.toLowerCase() || ' '))
+}
+
 /** Docker's words on what no machine of ours has. */
-function checkPlace({ StorageOpt, DeviceRequests = [] }: CreateBody['HostConfig']): void {
-  const [option] = Object.keys(StorageOpt)
-  if (option === 'size') throw new DockerError(400, "--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
-  if (option !== undefined) throw new DockerError(400, `unknown option ${option}`)
+function checkHardware({ DeviceRequests = [] }: CreateBody['HostConfig']): void {
   const [device] = DeviceRequests
   if (device) {
     const capabilities = (device.Capabilities ?? []).map((group) => `[${group.join(' ')}]`).join(' ')

@@ -63,6 +63,7 @@ function rights(spec: ContainerSpec): object {
     ...(spec.noNewPrivileges ? ['no-new-privileges'] : []),
     ...(spec.seccomp === 'default' ? [] : [`seccomp=${spec.seccomp}`]),
     ...(spec.apparmor === undefined ? [] : [`apparmor=${spec.apparmor}`]),
+    ...(spec.writableCgroups === undefined ? [] : [`writable-cgroups=${spec.writableCgroups}`]),
   ]
   const capabilities = (names: readonly string[]) =>
     names.length > 0 ? names.map((name) => (name === 'ALL' ? name : `CAP_${name}`)) : null
@@ -81,6 +82,7 @@ function rights(spec: ContainerSpec): object {
     Cgroup: '',
     CgroupParent: spec.cgroupParent ?? '',
     ...(Object.keys(spec.sysctls).length > 0 ? { Sysctls: spec.sysctls } : {}),
+    ...(spec.storageSizeBytes === undefined ? {} : { StorageOpt: { size: String(spec.storageSizeBytes) } }),
     ...(Object.keys(spec.annotations).length > 0 ? { Annotations: spec.annotations } : {}),
     MaskedPaths: spec.maskPaths ? maskedPaths : [],
     ReadonlyPaths: spec.maskPaths ? readonlyPaths : [],

@@ -1,7 +1,8 @@
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { GantryError, type Resources } from '@gantry/contracts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { CgroupRef, Cgroups, EngineConfig } from '../ports.ts'
+import { delegateOps, groupOf, groupsBelow } from './delegation.ts'
 import { createFreezer } from './freezer.ts'
 import { createHostFacts, type HostFacts } from './host-facts.ts'
 import { removeIfEmpty, removeInstanceGroups } from './instance-groups.ts'
@@ -56,16 +57,27 @@ export function createCgroups({ config, kernel, mountinfo, facts = createHostFac
     ...limits,
     openParent: (group) => parents.open(join(root, group.projectId), group),
     closeParent: (group) => parents.close(join(root, group.projectId), group),
-    enterOps: (group) => dirsOf(folder(group)).map((dir) => ['cgroup.enter', join(dir, 'cgroup.procs')] as const),
+    delegateOps: (group, uid) => delegateOps(layout, folder(group), uid),
+    enterOps: (group, beside) => {
+      const path = group.delegated && beside !== undefined ? groupOf(folder(group), beside) : folder(group)
+      return dirsOf(path).map((dir) => ['cgroup.enter', join(dir, 'cgroup.procs')] as const)
+    },
     update: (group, before, after) => applyUpdate({ layout, kernel, facts, path: folder(group), group, before, after, updateOps }),
     removeOps: (group) => {
       stats.forget(folder(group))
-      return dirsOf(folder(group)).map((dir) => ['rmdir?', dir] as const)
+      return dirsOf(folder(group)).flatMap((dir) => {
+        const below = group.delegated ? groupsBelow(facts, dir) : []
+        return [...below, dir].map((each) => ['rmdir?', each] as const)
+      })
     },
     freeze: freezer.freeze,
     thaw: freezer.thaw,
     killAll: (group) => killAll(layout, folder(group), freezer, group),
-    processes: async (group) => readProcesses(layout, folder(group)),
+    processes: async (group) => {
+      const below = group.delegated && layout.unified ? groupsBelow(facts, join(layout.unified.mount, folder(group))) : []
+      const inside = below.map((dir) => relative(layout.unified?.mount ?? '', dir))
+      return [folder(group), ...inside].flatMap((path) => readProcesses(layout, path))
+    },
     oomKills: async (group) => stats.oomKills(folder(group)),
     stats: (groups) =>
       stats.read(groups.map((group) => ({ key: group.containerId, path: folder(group), parent: join(root, group.projectId) }))),

@@ -72,7 +72,7 @@ export class Container {
   }
   get group(): CgroupRef {
     const { projectId, id, spec } = this.record
-    return { projectId, containerId: id, parent: spec.cgroupParent }
+    return { projectId, containerId: id, parent: spec.cgroupParent, delegated: spec.writableCgroups }
   }
   get running(): boolean {
     return this.state.status === 'running' || this.state.status === 'paused'

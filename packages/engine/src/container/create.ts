@@ -69,6 +69,8 @@ export async function decide(parts: Parts, request: Omit<CreateRequest, 'operati
   checkJoined(parts, request.projectId, normalised.spec)
   const verdict = await checkPolicy(normalised.spec, request.policy, { ownFolders: [parts.config.dataDir, parts.config.runDir] })
   checkProfile(normalised.spec)
+  checkWritable(parts, normalised.spec, request.policy)
+  await checkSize(parts, normalised.spec)
   const left = parts.cgroups.check(request.projectId, normalised.spec.resources)
   const spec = judgedPaths(normalised.spec, verdict)
   const warnings = [...normalised.warnings, ...left]
@@ -86,6 +88,26 @@ function checkProfile({ apparmor }: ContainerSpec): void {
     field: 'apparmor',
     value: apparmor,
     remedy: 'leave it out, or boot with apparmor=1 security=apparmor',
+  })
+}
+
+function checkWritable(parts: Parts, spec: ContainerSpec, policy: Policy): void {
+  if (!spec.writableCgroups) return
+  const refuse = (why: string, remedy: string) => {
+    throw new GantryError('unsupported', `writable cgroups ${why}`, { field: 'writableCgroups', value: 'true', remedy })
+  }
+  if (parts.cgroups.version !== 'v2') refuse('need cgroup v2: older groups cannot be left to a container', 'leave them out')
+  if (spec.cgroupnsMode === 'host') refuse('exclude cgroupns host, which shows the groups of others', 'leave cgroupns out')
+  if (!parts.canShiftIds && !policy.hostAccess) refuse('need ids of its own, which this data folder cannot give', 'leave them out')
+}
+
+/** Docker's words, though ext4 will do as well. */
+async function checkSize(parts: Parts, { storageSizeBytes: size }: ContainerSpec): Promise<void> {
+  if (size === undefined || (await parts.snapshots.canLimit())) return
+  throw new GantryError('invalid_input', "--storage-opt is supported only for overlay over xfs with 'pquota' mount option", {
+    field: 'storageSizeBytes',
+    value: String(size),
+    remedy: 'put GANTRY_DATA on xfs or ext4, mount that with prjquota, and use storage driver overlay2; or leave it out',
   })
 }
 
@@ -132,7 +154,7 @@ async function make(
   undo.push('snapshot', () => parts.snapshots.remove(id))
   const resolveImage = (reference: string) => parts.images.resolve(projectId, reference)
   const [rootfs, mounts] = await settleBoth(
-    parts.snapshots.prepare(id, image.layers),
+    parts.snapshots.prepare(id, image.layers, spec.storageSizeBytes),
     parts.volumes.resolve({
       projectId,
       containerId: id,

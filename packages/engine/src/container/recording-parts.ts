@@ -152,6 +152,7 @@ export class Recorder {
         enterOps: () => [],
         removeOps: () => [],
         openParent: () => undefined,
+        delegateOps: () => [],
         closeParent: () => undefined,
         update: async () => [],
         freeze: async () => {},
@@ -189,6 +190,7 @@ export class Recorder {
           return { kind: 'overlay', lowerDirs: [], upperDir: '/u', workDir: '/w' }
         },
         remove: give('snapshot'),
+        canLimit: async () => false,
         usage: async () => 10,
       },
       volumes: {

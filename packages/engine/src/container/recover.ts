@@ -132,7 +132,7 @@ async function sweep(parts: Parts, uncommitted: readonly string[], unfinished: r
   for (const group of await parts.cgroups.list()) {
     if (parts.store.get(group.containerId)?.started) continue
     await parts.cgroups.killAll(group)
-    await parts.kernel.ops(parts.cgroups.removeOps(group))
+    await parts.kernel.ops(parts.cgroups.removeOps({ ...group, delegated: true }))
     parts.cgroups.closeParent(group)
   }
   sweepMonitorFolders(parts)

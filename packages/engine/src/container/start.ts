@@ -144,7 +144,7 @@ function decideStart(parts: Parts, container: Container, decided: Decided): Star
     rootfs,
     mounts,
     sandbox,
-    cgroupOps: cgroup.ops,
+    cgroupOps: [...cgroup.ops, ...(container.group.delegated ? parts.cgroups.delegateOps(container.group, record.idBase) : [])],
     cgroupEnterOps: parts.cgroups.enterOps(container.group),
     seccompFile,
     nativeDir: parts.config.nativeDir,
@@ -192,7 +192,7 @@ function acquireSandbox(parts: Parts, container: Container, joined: JoinedProces
 /** The container's layers, and its volumes with what the image has for them. */
 export async function prepareRootfs(parts: Parts, container: Container): Promise<RootfsSource> {
   const { record } = container
-  container.rootfs ??= await parts.snapshots.prepare(record.id, record.image.layers)
+  container.rootfs ??= await parts.snapshots.prepare(record.id, record.image.layers, record.spec.storageSizeBytes)
   for (const mount of record.mounts) {
     if (!mount.copyUp || mount.name === undefined) continue
     const { name, target } = mount

@@ -53,6 +53,12 @@ const probes: readonly Probe[] = [
     probe: ['idmap', 'DIR/lower'],
     otherwise: fallback('containers run with the host’s own ids (userns=host); ext4, xfs, btrfs and tmpfs can be mapped'),
   },
+  {
+    group: 'filesystem',
+    name: 'project quota',
+    probe: ['quota', 'DIR/lower'],
+    otherwise: fallback('no --storage-opt size=: mount the file system of GANTRY_DATA (ext4, xfs) with prjquota'),
+  },
   { group: 'network', name: 'bridge', probe: ['link', 'bridge'], otherwise: missing('only none and host networking work') },
   { group: 'network', name: 'veth', probe: ['link', 'veth'], otherwise: missing('only none and host networking work') },
   { group: 'network', name: 'vxlan', probe: ['link', 'vxlan'], otherwise: fallback('no overlay networks across hosts') },

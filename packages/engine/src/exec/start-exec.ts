@@ -56,7 +56,7 @@ export async function startExec(parts: Parts, exec: Exec, options: { viewer: boo
         image: { entrypoint: [], command: [], env: [], user: '', workingDir: '' },
         pid: init.pid,
         startTicks: init.startTicks,
-        cgroupEnterOps: parts.cgroups.enterOps(container.group),
+        cgroupEnterOps: parts.cgroups.enterOps(container.group, init.pid),
         seccompFile,
         monitorDir: dir,
         announcedViewers: options.viewer ? 1 : 0,

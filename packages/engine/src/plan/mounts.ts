@@ -26,7 +26,7 @@ export function rootfsOps(input: StartInput): Op[] {
     ['proc', '/proc'],
     ...devOps(input),
     ['sysfs', '/sys', spec.privileged ? 'rw' : 'ro'],
-    ['cgroup', '/sys/fs/cgroup', spec.privileged ? 'rw' : 'ro'],
+    ['cgroup', '/sys/fs/cgroup', spec.privileged || spec.writableCgroups ? 'rw' : 'ro'],
     ...fileOps(input),
     // It may have gone since it was seen: then the kernel's own files do.
     ...(seesLimits(spec) ? (input.covers ?? []) : []).map(([source, target]): Op => ['bind', source, target, 'ro,nosuid,nodev,optional']),

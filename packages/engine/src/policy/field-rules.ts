@@ -173,6 +173,18 @@ export const fieldRules: Readonly<Record<keyof Required<ContainerSpec>, FieldRul
   cgroupnsMode: hostMode('cgroupnsMode', 'cgroup tree'),
   // It lies in the project's own group, whose limits hold.
   cgroupParent: free,
+  writableCgroups: host(
+    (spec) => spec.writableCgroups === true && spec.userns === 'host',
+    () => true,
+    'writable cgroups are not allowed here without ids of its own: root inside could change its own limits',
+    'leave userns out',
+  ),
+  storageSizeBytes: host(
+    (spec) => spec.storageSizeBytes !== undefined,
+    (spec) => spec.storageSizeBytes,
+    'a size of the writable layer is not allowed here: it takes a quota project of the host',
+    'leave storageSizeBytes out',
+  ),
   annotations: free,
   // What is taken over is judged as mounts.
   volumesFrom: free,

@@ -33,7 +33,10 @@ export async function openStorage(options: StorageOptions): Promise<{ layers: La
   const layers = await createLayerStore({ config, unpacker, folder: driver, trees })
   if (trees) return { layers, snapshots: createTreeSnapshotter({ config, driver, layers, trees, removeTree }) }
   const fuseProgram = driver === 'fuse-overlayfs' ? fuseOverlayfs : undefined
-  return { layers, snapshots: createOverlaySnapshotter({ config, layers, removeTree, fuseProgram }) }
+  return {
+    layers,
+    snapshots: createOverlaySnapshotter({ config, layers, removeTree, fuseProgram, ...(fuseProgram === undefined ? { kernel } : {}) }),
+  }
 }
 
 /** How the drivers whose containers are whole folders make them; undefined for those that stack folders. */

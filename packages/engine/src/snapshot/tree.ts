@@ -51,6 +51,7 @@ export function createTreeSnapshotter(options: {
       replaceFileSync(join(own, stackFile), stack)
       return source
     },
+    canLimit: async () => false,
     remove: (containerId) => remove(folder(containerId)),
     async usage(containerId) {
       const own = existing(folder(containerId), containerId)

@@ -75,8 +75,8 @@ function securityOption(text: string): Partial<ContainerSpecInput> {
     case 'apparmor':
       return { apparmor: value }
     case 'writable-cgroups':
-      if (value === 'false') return {}
-      throw new GantryError('unsupported', 'writable cgroups are not supported', { field, value: text, remedy: 'leave it out' })
+      if (value === 'true' || value === 'false') return { writableCgroups: value === 'true' }
+      break
   }
   throw new GantryError('invalid_input', `invalid --security-opt ${at === -1 ? 1 : 2}: "${text}"`, { field, value: text })
 }
