@@ -1,8 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { readHierarchies } from './cgroup/hierarchies.ts'
-import { type BundleOptions, Lab } from './testing/lab.ts'
+import type { BundleOptions } from './testing/config-of.ts'
+import { Lab } from './testing/lab.ts'
 
 const lab = new Lab()
 afterAll(() => lab.remove())
@@ -288,9 +289,112 @@ describe('what config.json asks for is seen inside', () => {
   })
 })
 
+describe('options of create', () => {
+  const rootOnly = 'ls /; ls /proc/1/root | grep -c proc'
+  it('--no-pivot has the root of the container all the same, and nothing of the machine mounted', () => {
+    const script = `${rootOnly}; grep -cvE " /(proc|dev|dev/pts)? " /proc/self/mountinfo`
+    expect(lab.output({ args: ['sh', '-c', `${script}; true`] }, '--no-pivot')).toMatch(/^bin\ndev\netc\nout\nproc\nsys\ntmp\n1\n0$/)
+  })
+
+  it('--no-new-keyring leaves the session keyring of the caller', () => {
+    const sessions = (keys: string) => keys.split('\n').flatMap((line) => /^(\w+) .* _ses: /.exec(line)?.[1] ?? [])
+    const callers = sessions(readFileSync('/proc/keys', 'utf8'))
+    const own = sessions(lab.output({ args: ['cat', '/proc/keys'] }))
+    expect(own).toHaveLength(1)
+    expect(callers).not.toContain(own[0])
+    expect(callers).toEqual(expect.arrayContaining(sessions(lab.output({ args: ['cat', '/proc/keys'] }, '--no-new-keyring'))))
+  })
+})
+
+const disk = readFileSync('/proc/partitions', 'utf8').match(/^ +(\d+) +(\d+) +\d+ (?:vd|sd|nvme)\w+$/m)
+const device = { major: Number(disk?.[1]), minor: Number(disk?.[2]) }
+type Limits = readonly [
+  what: string,
+  resources: object,
+  controller: string,
+  v1: readonly [file: string, value: string],
+  v2: readonly [file: string, value: string],
+]
+const limits: readonly Limits[] = [
+  [
+    'memory.reservation',
+    { memory: { reservation: 33554432 } },
+    'memory',
+    ['memory.soft_limit_in_bytes', '33554432'],
+    ['memory.low', '33554432'],
+  ],
+  [
+    'memory.swap',
+    { memory: { limit: 33554432, swap: 67108864 } },
+    'memory',
+    ['memory.memsw.limit_in_bytes', '67108864'],
+    ['memory.swap.max', '33554432'],
+  ],
+  ['cpu.idle', { cpu: { idle: 1 } }, 'cpu', ['cpu.idle', '1'], ['cpu.idle', '1']],
+  ['cpu.burst', { cpu: { quota: 50000, period: 100000, burst: 20000 } }, 'cpu', ['cpu.cfs_burst_us', '20000'], ['cpu.max.burst', '20000']],
+  [
+    'blockIO.throttle',
+    { blockIO: { throttleReadBpsDevice: [{ ...device, rate: 1048576 }] } },
+    unified ? 'io' : 'blkio',
+    ['blkio.throttle.read_bps_device', `${device.major}:${device.minor} 1048576`],
+    ['io.max', `${device.major}:${device.minor} rbps=1048576 wbps=max riops=max wiops=max`],
+  ],
+  [
+    'hugepageLimits',
+    { hugepageLimits: [{ pageSize: '2MB', limit: 4194304 }] },
+    'hugetlb',
+    ['hugetlb.2MB.limit_in_bytes', '4194304'],
+    ['hugetlb.2MB.max', '4194304'],
+  ],
+  ['unified', { unified: { 'cgroup.max.depth': '7' } }, 'unified', ['', ''], ['cgroup.max.depth', '7']],
+]
+describe('limits are in the files of the group, and change', () => {
+  const places = readHierarchies()
+  it.each(limits)('linux.resources.%s', (_what, resources, controller, v1, v2) => {
+    const at = places.find(({ controllers, version }) => (controller === 'unified' ? version === 2 : controllers.includes(controller)))
+    const bundle = lab.bundle({ args: ['true'], linux: { resources, cgroupsPath: `${lab.group}/limits` } })
+    if (!at) {
+      expect(lab.fails('create', '-b', bundle, 'limits').stderr).toMatch(/is not (mounted|available)|needs cgroup v2/)
+      return
+    }
+    lab.oci('create', '-b', bundle, 'limits')
+    const [file, value] = at.version === 1 ? v1 : v2
+    expect(readFileSync(join(at.mount, lab.group, 'limits', file), 'utf8').trim()).toBe(value)
+    lab.oci('delete', 'limits')
+    expect(lab.leftovers('limits')).toEqual([])
+  })
+})
+
+const has = (path: string) => existsSync(path)
 const refused: readonly (readonly [field: string, words: string, options: Omit<BundleOptions, 'args'>])[] = [
   ['linux.intelRdt', 'linux.intelRdt', { linux: { intelRdt: { closID: 'x' } } }],
   ['linux.netDevices', 'linux.netDevices', { linux: { netDevices: { eth9: {} } } }],
+  ['linux.memoryPolicy', 'linux.memoryPolicy', { linux: { memoryPolicy: { mode: 'MPOL_BIND', nodes: '0' } } }],
+  ['linux.personality.flags', 'linux.personality.flags', { linux: { personality: { domain: 'LINUX', flags: ['X'] } } }],
+  ['rdma without its controller', 'controller rdma is not', { linux: { resources: { rdma: { mlx: { hcaHandles: 1 } } } } }],
+  ['a file of cgroup v2 that is a path', 'is not the name of a cgroup file', { linux: { resources: { unified: { '../x': '1' } } } }],
+  ['a device without numbers', 'needs major and minor', { linux: { devices: [{ path: '/dev/x', type: 'c' }] } }],
+  ['a rlimit twice', 'listed twice', { process: { rlimits: ['A', 'B'].map(() => ({ type: 'RLIMIT_NOFILE', soft: 1, hard: 1 })) } }],
+  ['an environment entry without a name', 'is not NAME=VALUE', { process: { env: ['=x'] } }],
+  ['a name without its namespace', 'needs a uts namespace', { namespaces: [{ type: 'mount' }], config: { hostname: 'x' } }],
+  ['a bind without a source', 'a bind mount needs a source', { mounts: [{ destination: '/m', options: ['bind'] }] }],
+  ['a source that is not there', '/not-there', { mounts: [{ destination: '/m', source: '/not-there', options: ['bind'] }] }],
+  ['a file system that is not there', 'nosuchfs', { mounts: [{ destination: '/m', type: 'nosuchfs', source: 'x' }] }],
+  [
+    'a namespace that is not there',
+    'open namespace /not-there',
+    { namespaces: [{ type: 'mount' }, { type: 'network', path: '/not-there' }] },
+  ],
+  ['a sysctl that is not there', 'net.not_there', { linux: { sysctl: { 'net.not_there': '1' } } }],
+  ...(has('/sys/fs/selinux/enforce')
+    ? []
+    : ([
+        ['a label without SELinux', 'SELinux is not enabled', { process: { selinuxLabel: 'a:b:c:d' } }],
+        ['a mount label without SELinux', 'SELinux is not enabled', { linux: { mountLabel: 'a:b:c:d' } }],
+      ] as const)),
+  ...(has('/sys/kernel/security/apparmor')
+    ? []
+    : ([['a profile without AppArmor', 'AppArmor is not enabled', { process: { apparmorProfile: 'mine' } }]] as const)),
   ['a cgroupsPath of systemd', 'is for systemd', { linux: { cgroupsPath: 'system.slice:gantry:x' } }],
   ['a namespace twice', 'listed twice', { namespaces: [{ type: 'mount' }, { type: 'mount' }] }],
   ['no mount namespace', 'a mount namespace is needed', { namespaces: [{ type: 'pid' }] }],

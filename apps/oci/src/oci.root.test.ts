@@ -1,10 +1,15 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { Lab } from './testing/lab.ts'
 
 const lab = new Lab()
 afterAll(() => lab.remove())
+
+function change(file: string, what: object): void {
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), ...what }))
+}
 
 describe('the life of a container', () => {
   it('waits after create, runs after start, is deleted with all that was made for it', () => {
@@ -36,6 +41,31 @@ describe('the life of a container', () => {
     lab.oci('delete', '--force', 'taken')
     lab.oci('delete', '--force', 'taken')
     expect(lab.leftovers('taken')).toEqual([])
+  })
+
+  it('does not mind what becomes of config.json after create', () => {
+    const bundle = lab.bundle({ args: ['sleep', '1000'], process: { env: ['PATH=/bin', 'OWN=1'] }, linux: { cgroupsPath: undefined } })
+    lab.oci('create', '-b', bundle, lab.group)
+    writeFileSync(join(bundle, 'config.json'), 'nonsense')
+    lab.oci('start', lab.group)
+    expect(lab.oci('exec', lab.group, 'sh', '-c', 'echo $OWN').stdout).toBe('1\n')
+    // Without a path for its groups the container's name is the path.
+    expect(lab.groups().length).toBeGreaterThan(0)
+    lab.oci('delete', '--force', lab.group)
+    expect(lab.groups()).toEqual([])
+  })
+
+  it.each([
+    ['no config.json', (file: string) => rmSync(file), 'config.json: cannot be read'],
+    ['no JSON', (file: string) => writeFileSync(file, '{'), 'config.json is not JSON'],
+    ['no process', (file: string) => change(file, { process: undefined }), 'process is missing'],
+    ['no root', (file: string) => change(file, { root: { path: 'nowhere' } }), 'is not a folder'],
+    ['a version to come', (file: string) => change(file, { ociVersion: '2.0.0' }), 'ociVersion 2.0.0 is not 1.x'],
+  ])('refuses a bundle with %s, and leaves nothing', (_what, spoil, words) => {
+    const bundle = lab.bundle({ args: ['true'] })
+    spoil(join(bundle, 'config.json'))
+    for (const verb of ['create', 'run']) expect(lab.fails(verb, '-b', bundle, 'bad').stderr).toContain(words)
+    expect(lab.leftovers('bad')).toEqual([])
   })
 
   it('says at create that a command is not there, and leaves nothing', () => {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { GantryError } from '@gantry/contracts/gantry-error'
 import { cpuWeight, ioWeight } from '@gantry/engine/runtime-parts'
@@ -57,7 +57,7 @@ function checkPresent({ memory, cpu, pids, blockIO, hugepageLimits, network, rdm
     ['cpu', cpu?.quota || cpu?.shares, dirs.cpu],
     ['cpuset', cpu?.cpus || cpu?.mems, dirs.cpuset],
     ['pids', pids && pids.limit > 0, dirs.pids],
-    ['io', blockIO?.weight || blockIO?.throttleReadBpsDevice?.length || blockIO?.throttleWriteBpsDevice?.length, dirs.io],
+    ['io', Object.values(blockIO ?? {}).some((value) => (Array.isArray(value) ? value.length > 0 : value)), dirs.io],
     ['hugetlb', hugepageLimits?.length, dirs.hugetlb],
     ['rdma', Object.keys(rdma ?? {}).length, dirs.rdma],
     ['net_cls', network?.classID || network?.priorities?.length, undefined],
@@ -79,10 +79,23 @@ function memory(dir: string, { memory: wanted }: Resources, add: Add): void {
       throw new GantryError('invalid_input', 'memory.swap is less than memory.limit', { field: 'linux.resources.memory.swap' })
     add(dir, 'memory.swap.max', swap < 0 ? 'max' : swap - (limit ?? 0), 'swap is not limited')
   }
+  if (wanted.checkBeforeUpdate) checkUsage(dir, limit)
   if (typeof limit === 'number' && limit !== 0) add(dir, 'memory.max', amount(limit))
   if (typeof wanted.reservation === 'number') add(dir, 'memory.low', amount(wanted.reservation))
   if (typeof wanted.swappiness === 'number' && wanted.swappiness >= 0) warn('memory swappiness is not kept: cgroup v2 has none per group')
+  if (wanted.kernelTCP)
+    throw new GantryError('unsupported', 'memory.kernelTCP needs cgroup v1', { field: 'linux.resources.memory.kernelTCP' })
   if (wanted.disableOOMKiller) warn('the OOM killer stays on: cgroup v2 cannot switch it off per group')
+}
+
+/** v2 would have the OOM killer make room; v1 itself refuses. */
+function checkUsage(dir: string, limit: number | null | undefined): void {
+  const file = join(dir, 'memory.current')
+  const used = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0
+  if (typeof limit === 'number' && limit > 0 && limit < used)
+    throw new GantryError('invalid_input', `memory.limit ${limit} is below the ${used} bytes in use`, {
+      field: 'linux.resources.memory.limit',
+    })
 }
 
 function cpu(dir: string, { cpu: wanted }: Resources, add: Add): void {
@@ -103,6 +116,8 @@ function blockIo(dir: string, { blockIO: wanted }: Resources, add: Add): void {
   const bfq = existsSync(join(dir, 'io.bfq.weight'))
   const lost = 'block io weights are not kept'
   if (wanted.weight) add(dir, bfq ? 'io.bfq.weight' : 'io.weight', bfq ? wanted.weight : `default ${ioWeight(wanted.weight)}`, lost)
+  if (wanted.leafWeight || wanted.weightDevice?.some(({ leafWeight }) => leafWeight))
+    warn('block io leaf weights are not kept: cgroup v2 has none')
   for (const { major, minor, weight } of wanted.weightDevice ?? []) {
     if (weight) add(dir, bfq ? 'io.bfq.weight' : 'io.weight', `${major}:${minor} ${bfq ? weight : ioWeight(weight)}`, lost)
   }

@@ -55,7 +55,10 @@ export const linuxSchema = z.object({
   cgroupsPath: z.nullish(z.string()),
   resources: z.nullish(resourcesSchema),
   timeOffsets: z.nullish(
-    z.record(z.enum(['monotonic', 'boottime']), z.nullish(z.object({ secs: z.nullish(z.number()), nanosecs: z.nullish(z.number()) }))),
+    z.partialRecord(
+      z.enum(['monotonic', 'boottime']),
+      z.nullish(z.object({ secs: z.nullish(z.number()), nanosecs: z.nullish(z.number()) })),
+    ),
   ),
   rootfsPropagation: z.nullish(z.enum(['private', 'rprivate', 'slave', 'rslave', 'shared', 'rshared', 'unbindable', 'runbindable', ''])),
   seccomp: z.nullish(seccompSchema),
@@ -64,6 +67,8 @@ export const linuxSchema = z.object({
   readonlyPaths: strings,
   mountLabel: z.nullish(z.string()),
   intelRdt: z.nullish(z.unknown()),
+  /** Of a later version of the specification, known in order to be refused: placement that is not kept would be a wrong answer. */
+  memoryPolicy: z.nullish(z.unknown()),
   personality: z.nullish(z.object({ domain: z.enum(['LINUX', 'LINUX32']), flags: strings })),
 })
 export type Linux = z.infer<typeof linuxSchema>

@@ -112,11 +112,15 @@ function terminalOp(process: Process, context: ProcessContext): Op {
   return ['terminal', String(width), String(height), context.consoleSocket ?? '', String(process.user?.uid ?? 0), place]
 }
 
+export function hasSelinux(): boolean {
+  return existsSync('/sys/fs/selinux/enforce')
+}
+
 /** A label that nobody enforces would be a promise not kept: refused, unless it asks for nothing. */
 function labels({ apparmorProfile, selinuxLabel }: Process): Op[] {
   const ops: Op[] = []
   if (selinuxLabel) {
-    if (!existsSync('/sys/fs/selinux/enforce'))
+    if (!hasSelinux())
       throw new GantryError('unsupported', 'selinuxLabel: SELinux is not enabled on this machine', { field: 'process.selinuxLabel' })
     ops.push(['label', 'exec', selinuxLabel])
   }

@@ -11,7 +11,7 @@ import { planFilter } from './filter.ts'
 import { halves, hookOps } from './hooks.ts'
 import { bindsDev, planMounts } from './mounts.ts'
 import { type NamespacePlan, planNamespaces } from './namespaces.ts'
-import { planInside, planOutside } from './process.ts'
+import { hasSelinux, planInside, planOutside } from './process.ts'
 
 export interface StartOptions {
   readonly root: string
@@ -59,6 +59,8 @@ function refuseUnsupported(linux: Linux): void {
     throw new GantryError('unsupported', `linux.${field}: ${why}`, { field: `linux.${field}` })
   }
   if (linux.intelRdt) refuse('intelRdt', 'cache and bandwidth classes are not supported')
+  if (linux.memoryPolicy) refuse('memoryPolicy', 'it is of a later version of the specification')
+  if (linux.mountLabel && !hasSelinux()) refuse('mountLabel', 'SELinux is not enabled on this machine')
   if (Object.keys(linux.netDevices ?? {}).length > 0) refuse('netDevices', 'moving network devices is not supported')
   if (linux.personality?.flags?.length) refuse('personality.flags', 'none are known')
 }
