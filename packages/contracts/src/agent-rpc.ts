@@ -1,14 +1,7 @@
 import type { Socket } from 'node:net'
 import { z } from 'zod'
-import {
-  containerInspectSchema,
-  containerSpecSchema,
-  containerRowSchema,
-  containerUpdateSchema,
-  execInspectSchema,
-  execSpecSchema,
-  startStepSchema,
-} from './container.ts'
+import { containerInspectSchema, containerSpecSchema, containerRowSchema, containerUpdateSchema, startStepSchema } from './container.ts'
+import { execInspectSchema, execSpecSchema } from './exec.ts'
 import { engineEventSchema } from './event.ts'
 import { distributionSchema, imageInspectSchema, imageSummarySchema, progressSchema, registryAuthSchema } from './image.ts'
 import {

@@ -68,6 +68,8 @@ export const hostInfoSchema = z.object({
   dataUsedBytes: n,
   cgroupVersion: z.enum(['v1', 'v2', 'hybrid']),
   storageDriver: z.string(),
+  /** Containers are confined by AppArmor. */
+  appArmor: z.boolean().optional(),
   agentVersion: z.string(),
   instanceId: z.string(),
   containers: n,

@@ -86,6 +86,7 @@ export async function createEngine(config: EngineConfig, options: EngineOptions 
     background: new Background((what, error) => config.log('error', `${what} failed`, { error: String(error) })),
     idBase: (projectId) => projects.get(projectId).idBase,
     seccompFile: rememberFilters(seccomp),
+    confines: () => apparmor.isUsable,
     apparmorProfile: (spec) => apparmor.profileFor(spec),
     openTerminal: (monitorDir, options) => openTerminal({ nativeDir: config.nativeDir, monitorDir, ...options }),
     hostCapabilities: rootCapabilities(),
@@ -221,7 +222,7 @@ function systemHandlers(
         containersRunning: store.list().filter((container) => container.running).length,
         images: new Set(found.map((image) => image.id)).size,
       })
-      return hostInfo({ config, cgroups, storageDriver: snapshots.driver, counts })
+      return hostInfo({ config, cgroups, storageDriver: snapshots.driver, appArmor: parts.confines(), counts })
     },
     'system.doctor': () => doctor({ config, kernel, lxcfs: { path: lxcfs, covers: parts.covers().length }, journalctl: findJournalctl() }),
     'system.events': (input, signal) => filtered(parts.events.subscribe(signal, input.since, input), input.projectId),

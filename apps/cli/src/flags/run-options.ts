@@ -101,7 +101,10 @@ const repeatable: readonly (readonly [string, string])[] = [
   ['--group-add <group>', 'supplementary group'],
   ['--cap-add <capability>', 'add a capability'],
   ['--cap-drop <capability>', 'drop a capability'],
-  ['--security-opt <option>', 'no-new-privileges[=false], seccomp=FILE|unconfined, apparmor=PROFILE|unconfined, systempaths=unconfined'],
+  [
+    '--security-opt <option>',
+    'no-new-privileges[=false], seccomp=FILE|unconfined, apparmor=PROFILE|unconfined, systempaths=unconfined, writable-cgroups',
+  ],
   ['--device <host[:container[:rwm]]>', 'give access to a device'],
   ['--device-cgroup-rule <rule>', 'device rule such as "c 189:* rwm"'],
   ['--ulimit <name=soft[:hard]>', 'resource limit of processes'],
@@ -251,6 +254,7 @@ function security(flags: RunFlags): Partial<ContainerSpecInput> {
     noNewPrivileges: !(option('no-new-privileges')?.[1] === 'false' || flags.privileged),
     maskPaths: !(option('systempaths')?.[1] === 'unconfined' || flags.privileged),
     apparmor: option('apparmor')?.slice(1).join('='),
+    writableCgroups: option('writable-cgroups') && option('writable-cgroups')?.[1] !== 'false',
     devices: flags.device.map((text) => {
       const [hostPath = '', containerPath, permissions] = text.split(':')
       return { hostPath, ...(containerPath && { containerPath }), ...(permissions && { permissions }) }

@@ -79,7 +79,7 @@ export function toInfo(
     ContainerdCommit: { ID: '' },
     RuncCommit: { ID: '' },
     InitCommit: { ID: '' },
-    SecurityOptions: ['name=seccomp,profile=builtin', 'name=userns', 'name=cgroupns'],
+    SecurityOptions: [...(host.appArmor ? ['name=apparmor'] : []), ...['name=seccomp,profile=builtin', 'name=userns', 'name=cgroupns']],
     CDISpecDirs: [],
     Warnings: null,
   }

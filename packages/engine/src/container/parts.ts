@@ -35,6 +35,8 @@ export interface Parts {
   readonly seccompFile: (spec: ContainerSpec) => Promise<string | null>
   /** AppArmor profile to start with; '' where there is none to be had. */
   readonly apparmorProfile: (spec: Pick<ContainerSpec, 'apparmor' | 'privileged'>) => Promise<string>
+  /** Whether containers are confined by AppArmor unless they ask not to be. */
+  readonly confines: () => boolean
   /** A terminal on a monitor, for one viewer. Rejects with `not_found` when the monitor has gone. */
   readonly openTerminal: (monitorDir: string, options: { from: number; columns: number; rows: number }) => Promise<Terminal>
   readonly hostCapabilities: readonly string[]

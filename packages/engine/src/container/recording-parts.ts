@@ -108,6 +108,7 @@ export class Recorder {
       idBase: () => 1 << 20,
       seccompFile: async () => '/seccomp.bpf',
       apparmorProfile: async () => '',
+      confines: () => false,
       openTerminal: async () => {
         throw new Error('nothing to look at')
       },

@@ -24,6 +24,11 @@ export class AppArmor {
     return apparmor
   }
 
+  /** Whether containers get the default profile. */
+  get isUsable(): boolean {
+    return this.#usable
+  }
+
   /**
    * The profile that a container is started with: what it asks for, nothing that confines when it is privileged, else the default.
    * '' where AppArmor is off or the default cannot be had.

@@ -9,6 +9,7 @@ export interface HostInfoSources {
   readonly config: Pick<EngineConfig, 'dataDir' | 'version' | 'instanceId'>
   readonly cgroups: Pick<Cgroups, 'version'>
   readonly storageDriver: string
+  readonly appArmor: boolean
   readonly counts: () => { containers: number; containersRunning: number; images: number }
 }
 
@@ -16,7 +17,7 @@ export interface HostInfoSources {
 const fixed = { kernel: release(), architecture: arch() === 'x64' ? 'x86_64' : arch() === 'arm64' ? 'aarch64' : arch(), os: osName() }
 
 /** `system.info`: a handful of small reads, about 0.2 ms. */
-export async function hostInfo({ config, cgroups, storageDriver, counts }: HostInfoSources): Promise<HostInfo> {
+export async function hostInfo({ config, cgroups, storageDriver, appArmor, counts }: HostInfoSources): Promise<HostInfo> {
   const memory = parseMeminfo(readFileSync('/proc/meminfo', 'utf8'))
   const cpu = parseHostCpu(readFileSync('/proc/stat', 'utf8'))
   const disk = await statfs(config.dataDir)
@@ -33,6 +34,7 @@ export async function hostInfo({ config, cgroups, storageDriver, counts }: HostI
     dataUsedBytes: (disk.blocks - disk.bfree) * disk.bsize,
     cgroupVersion: cgroups.version,
     storageDriver,
+    appArmor,
     agentVersion: config.version,
     instanceId: config.instanceId,
     ...counts(),

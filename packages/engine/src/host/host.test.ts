@@ -10,6 +10,7 @@ test('host facts of this machine', async () => {
   const info = await hostInfo({
     config: { dataDir: '/', version: '1.2.3', instanceId: 'abcd' },
     cgroups: { version: 'v2' },
+    appArmor: false,
     storageDriver: 'overlay2',
     counts: () => ({ containers: 3, containersRunning: 2, images: 1 }),
   })
