@@ -29,12 +29,12 @@ export const defaultProfileText = `profile ${defaultProfile} flags=(attach_disco
   deny /proc/sys/{[^k],k[^e],ke[^r]}** w,
   deny /proc/sys/kernel/{[^s],s[^h],sh[^m]}** w,
   deny /proc/{kcore,sysrq-trigger,kmem,mem} rwklx,
-  deny /proc/{acpi,scsi}/** rwklx,
+  deny /proc/{acpi,scsi}/{,**} rwklx,
 
   # sysfs: nothing is set but in the container's own control groups.
   deny /sys/[^f]** wklx,
   deny /sys/f[^s]** wklx,
   deny /sys/fs/{[^c],c[^g]}** wklx,
-  deny /sys/{firmware,kernel/security,devices/virtual/powercap}/** rwklx,
+  deny /sys/{firmware,kernel/security,devices/virtual/powercap}/{,**} rwklx,
 }
 `
