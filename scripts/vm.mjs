@@ -1,7 +1,7 @@
 /**
  * Runs tests (or any command) on a stock Debian kernel with the unified cgroup hierarchy, in a throw-away virtual machine:
  *
- *   node scripts/vm.mjs                     the root tests of cgroups, mounts and starts
+ *   node scripts/vm.mjs                     the root tests of cgroups, mounts, starts and of networks that few kernels have
  *   node scripts/vm.mjs FILE.root.test.ts…  these root tests
  *   node scripts/vm.mjs -- COMMAND…         a command, in the root of the repository
  *
@@ -31,13 +31,14 @@ import { buildInitramfs, debianKernel } from './vm/kernel.mjs'
 import { chooseAccelerator, machine } from './vm/qemu.mjs'
 
 const packages = ['qemu-system-x86', 'busybox-static', 'cpio', 'kmod', 'e2fsprogs']
-/** What differs from newer kernels and the older hierarchy: limits, what the machine can do, starts, what isolates and shifts them. */
+/** What differs from newer kernels and the older hierarchy: limits, what the machine can do, starts, what isolates and shifts them, ipvlan and sctp. */
 const defaultTests = [
   'packages/engine/src/cgroup',
   'packages/engine/src/doctor',
   'packages/engine/src/kernel/start.root.test.ts',
   'packages/engine/src/kernel/isolation.root.test.ts',
   'packages/agent/src/unshifted.root.test.ts',
+  'packages/engine/src/network/network-drivers.root.test.ts',
 ]
 const diskBytes = 20 * 1024 ** 3
 
