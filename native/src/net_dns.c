@@ -233,8 +233,8 @@ static void put_change(struct nl_message *message, const struct change *change, 
 	nl_nest_end(message, rule);
 }
 
-/* The table above, in place of a former one. */
-static int redirect(struct op_ctx *ctx, int fd, int port)
+/* The table above, with `replace` in place of a former one: that costs the kernel ten milliseconds of waiting. */
+static int send_table(int fd, int port, bool replace, struct nl_error *error)
 {
 	const struct change in = {"in", IPV4_DESTINATION, 2, DNS_PORT, (uint16_t)port};
 	const struct change out = {"out", IPV4_SOURCE, 0, (uint16_t)port, DNS_PORT};
@@ -242,9 +242,9 @@ static int redirect(struct op_ctx *ctx, int fd, int port)
 	struct nl_message *message = net_message();
 	struct nfgenmsg *edge = nl_begin(message, NFNL_MSG_BATCH_BEGIN, 0, sizeof *edge);
 	edge->res_id = htons(NFNL_SUBSYS_NFTABLES);
-	put_table(message, NFT_MSG_NEWTABLE, NLM_F_CREATE);
-	put_table(message, NFT_MSG_DELTABLE, 0);
-	put_table(message, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+	if (replace)
+		put_table(message, NFT_MSG_DELTABLE, 0);
+	put_table(message, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
 	put_chain(message, in.chain, NF_INET_PRE_ROUTING);
 	put_chain(message, out.chain, NF_INET_LOCAL_OUT);
 	put_loopback_only(message, in.chain, NFT_META_IIF);
@@ -255,10 +255,21 @@ static int redirect(struct op_ctx *ctx, int fd, int port)
 	put_change(message, &out, IPPROTO_TCP, TCP_CHECKSUM, NLM_F_ACK);
 	edge = nl_begin(message, NFNL_MSG_BATCH_END, 0, sizeof *edge);
 	edge->res_id = htons(NFNL_SUBSYS_NFTABLES);
+	return nl_talk(fd, message, 1, error);
+}
+
+static int redirect(struct op_ctx *ctx, const char *where, int fd, int port)
+{
 	struct nl_error error;
-	if (nl_talk(fd, message, 1, &error) < 0)
-		return net_refused(ctx, &error, "redirect questions to port", "53");
-	return 0;
+	if (send_table(fd, port, false, &error) == 0)
+		return 0;
+	if (error.number != EEXIST)
+		return net_refused(ctx, &error, "redirect questions in", where);
+	/* The refused request left its answers for each of its messages. */
+	fd_auto int again = net_socket(ctx, where, NETLINK_NETFILTER);
+	if (again < 0)
+		return -1;
+	return send_table(again, port, true, &error) < 0 ? net_refused(ctx, &error, "redirect questions in", where) : 0;
 }
 
 static int open_resolver(struct op_ctx *ctx, const char *where, struct pair *pair)
@@ -272,7 +283,7 @@ static int open_resolver(struct op_ctx *ctx, const char *where, struct pair *pai
 	net_leave(ctx, home);
 	if (port < 0)
 		return op_fail(ctx, number, "listen on 127.0.0.11 in %s", where);
-	return redirect(ctx, fd, port);
+	return redirect(ctx, where, fd, port);
 }
 
 static int give(struct op_ctx *ctx, const char *path, const char *key, const struct pair *pair)
