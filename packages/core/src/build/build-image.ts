@@ -50,7 +50,7 @@ export function buildImage(streams: BuildStreams) {
     async run({ backend, commit, user, role }, input, limits): Promise<OutputOf<'image.build'>> {
       const { agent, db } = backend
       const policy = enginePolicy({ hostAdmin: user.hostAdmin, role }, await hostPolicy(db.read))
-      const { channel, result } = agent.duplex('image.build', { ...input, policy, limits }, streams)
+      const { channel, result } = agent.duplex('image.build', { ...input, policy, limits }, { signal: streams.signal, bulk: true })
       // The agent's verdict comes first: it may refuse before everything is sent.
       send(channel, streams.context).catch(() => undefined)
       const told = readLines(channel, (line) => streams.onEvent(buildEventSchema.parse(line)))

@@ -32,7 +32,7 @@ export function importImage(source: ArchiveSource) {
       return roomFor(admission.limits, diskBytes)
     },
     async run({ backend: { agent }, commit, user }, asked, limits): Promise<OutputOf<'image.import'>> {
-      const { channel, result } = agent.duplex('image.import', { ...asked, limits }, source)
+      const { channel, result } = agent.duplex('image.import', { ...asked, limits }, { ...source, bulk: true })
       // The agent's verdict comes first: it may refuse before everything is sent.
       send(channel, source.archive).catch(() => undefined)
       const made = await result

@@ -68,7 +68,7 @@ export function writeContainerArchive(source: ArchiveSource) {
     object: ({ container, path }) => `${path} of container ${container}`,
     async run(scope, asked) {
       const limits = await roomOf(scope.backend, asked.projectId)
-      const { channel, result } = scope.backend.agent.duplex('container.archivePut', { ...asked, limits }, source)
+      const { channel, result } = scope.backend.agent.duplex('container.archivePut', { ...asked, limits }, { ...source, bulk: true })
       const sent = send(channel, source.archive)
       // The agent's verdict comes first: it may refuse before everything is sent.
       sent.catch(() => undefined)

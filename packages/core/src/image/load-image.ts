@@ -1,8 +1,8 @@
-import { pipeline } from 'node:stream/promises'
-import { type ByteChannel, GantryError, type InputOf, type LoadLine, type OutputOf, type Progress, loadLineSchema } from '@gantry/contracts'
+import { type ByteChannel, type InputOf, type LoadLine, type OutputOf, type Progress, loadLineSchema } from '@gantry/contracts'
 import { knownKeys, presentHoldings, releaseHoldings, reserveHoldings } from '@gantry/db'
 import { z } from 'zod'
 import type { Backend, Caller } from '../backend.ts'
+import { send } from '../lib/byte-streams.ts'
 import { projectFields } from '../lib/project-input.ts'
 import { admit, lockForAdmission, measureDisk } from '../project/admit.ts'
 import { type AdmitScope, type UseCase, useCase } from '../use-case.ts'
@@ -86,12 +86,6 @@ async function transmit(
   })
   await told
   return loaded
-}
-
-async function send(channel: ByteChannel, archive: AsyncIterable<Uint8Array>): Promise<void> {
-  const socket = await channel.bulk
-  if (!socket) throw new GantryError('internal', 'the request has no connection for its bytes')
-  await pipeline(archive, socket)
 }
 
 async function readLines(channel: ByteChannel, onLine: (line: LoadLine) => unknown): Promise<void> {

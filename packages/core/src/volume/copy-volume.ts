@@ -44,7 +44,7 @@ export function importVolume(backend: Backend, caller: Caller, input: VolumeInpu
       admit(await lockForAdmission(tx, projectId), {}, diskBytes)
     },
     async run({ backend: { agent } }, asked) {
-      const { channel, result } = agent.duplex('volume.import', asked, source)
+      const { channel, result } = agent.duplex('volume.import', asked, { ...source, bulk: true })
       const sent = send(channel, source.archive)
       // The agent's verdict comes first: it may refuse before everything is sent.
       sent.catch(() => undefined)

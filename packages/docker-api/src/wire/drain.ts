@@ -11,6 +11,8 @@ export function drain(request: IncomingMessage): Promise<void> {
     let length = 0
     const timer = setTimeout(done, silentMs)
     request.on('data', onData).once('end', done).once('close', done).once('error', done)
+    // Whoever read it before may have stopped it.
+    request.resume()
     function onData(chunk: Buffer): void {
       timer.refresh()
       length += chunk.length

@@ -3,6 +3,7 @@ import type { Container } from '../container/container.ts'
 import { emit, type Parts } from '../container/parts.ts'
 import { limitsFor } from '../image/context.ts'
 import type { Archiver, View } from '../kernel/archiver.ts'
+import { channelInput } from '../lib/channel-input.ts'
 import { absolutePath, baseName } from './container-path.ts'
 import { withContainerView } from './container-view.ts'
 import { findOwner } from './owner.ts'
@@ -32,7 +33,7 @@ export function archiveHandlers(parts: Parts, archiver: Archiver): ArchiveHandle
       const written = await withContainerView(parts, container, 'write', async (view) => {
         const owner = input.copyUidGid ? await ownerOf(archiver, view, container) : undefined
         const flags = input.noOverwriteDirNonDir ? (['strict'] as const) : []
-        return archiver.put(view, channel.incoming, { path, flags, owner, limits: limitsFor(input.limits), signal })
+        return archiver.put(view, await channelInput(channel), { path, flags, owner, limits: limitsFor(input.limits), signal })
       })
       emit(parts, container, 'extract-to-dir', { path })
       return { bytes: written.bytes }

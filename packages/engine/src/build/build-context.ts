@@ -1,5 +1,6 @@
 import { mkdirSync, rmdirSync, rmSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { GantryError } from '@gantry/contracts'
 import type { Archiver, ListedFile, View } from '../kernel/archiver.ts'
@@ -26,7 +27,11 @@ export interface ContextOptions {
 }
 
 /** Unpacks what the client sends. Throws `invalid_input` without a Dockerfile in it. */
-export async function receiveContext(archiver: Archiver, input: AsyncIterable<Uint8Array>, options: ContextOptions): Promise<BuildContext> {
+export async function receiveContext(
+  archiver: Archiver,
+  input: AsyncIterable<Uint8Array> | Socket,
+  options: ContextOptions,
+): Promise<BuildContext> {
   await unpack(archiver, input, options)
   return readContext(archiver, options)
 }

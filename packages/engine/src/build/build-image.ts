@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type BuildEvent, type ByteChannel, GantryError, type OutputOf, type Progress } from '@gantry/contracts'
 import { limitsFor } from '../image/context.ts'
 import { familiar } from '../image/reference.ts'
+import { channelInput } from '../lib/channel-input.ts'
 import type { BuildCache } from './build-cache.ts'
 import { fetchContext, receiveContext } from './build-context.ts'
 import { baseState, type Build, type BuildInput, globals } from './builder.ts'
@@ -52,7 +53,7 @@ export async function buildImage(
     const options = { folder: join(folder, 'context'), dockerfile, limits, signal }
     const anywhere = policy.hostAccess
     const context = await (remote === undefined
-      ? receiveContext(shop.archiver, channel.incoming, options)
+      ? receiveContext(shop.archiver, await channelInput(channel), options)
       : fetchContext(shop.archiver, { url: remote, anywhere, onProgress: tellDownload }, options))
     const { escaping, instructions } = readDockerfile(context.dockerfile)
     const pulled: string[] = []

@@ -2,6 +2,7 @@ import type { ByteChannel, OutputOf, ParsedInputOf } from '@gantry/contracts'
 import { limitsFor } from '../image/context.ts'
 import { changedDocument, emptyDocument } from '../image/image-document.ts'
 import { parsePlatform } from '../image/manifest.ts'
+import { channelInput } from '../lib/channel-input.ts'
 import { faultPoint } from '../lib/fault.ts'
 import { applyChanges } from './config-instructions.ts'
 import { nameOf, ownFolder, ownLayer, readChanges, type Workshop } from './commit.ts'
@@ -23,7 +24,7 @@ export async function importImage(
   try {
     const layer = await withScratchLayer(parts, [], async (own) => {
       const view = { kind: 'folder', path: ownFolder(own.rootfs), writable: true } as const
-      await archiver.put(view, channel.incoming, { path: '/', flags: [], limits, signal })
+      await archiver.put(view, await channelInput(channel), { path: '/', flags: [], limits, signal })
       faultPoint('import.unpacked')
       return ownLayer(shop, own, { below: [], lease, limits, signal })
     })

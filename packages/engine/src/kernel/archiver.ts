@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { FileHandle } from 'node:fs/promises'
+import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { Readable, type Writable } from 'node:stream'
 import { GantryError } from '@gantry/contracts'
@@ -105,7 +106,12 @@ export interface Archiver {
   ): Promise<LayerTar>
   /** A layer's tar of single things of the view, and of names that are deleted. */
   changes(view: View, file: FileHandle, options: { changes: readonly LayerChange[]; signal?: AbortSignal | undefined }): Promise<LayerTar>
-  put(view: View, input: AsyncIterable<Uint8Array> | FileHandle, options: PutOptions): Promise<{ bytes: number; fileBytes: number }>
+  /** A socket is handed to the program itself, and no byte passes through here. */
+  put(
+    view: View,
+    input: AsyncIterable<Uint8Array> | FileHandle | Socket,
+    options: PutOptions,
+  ): Promise<{ bytes: number; fileBytes: number }>
   /** One file with this text. */
   writeFile(view: View, file: { folder: string; name: string; text: string; mode: number; limits: UnpackLimits }): Promise<void>
   /** `get` of one view into `put` of another, without a way through this process. */
@@ -167,7 +173,7 @@ export function createArchiver(options: { nativeDir: string; scratchDir: string 
 }
 
 interface Stdio {
-  readonly input?: 'pipe' | number
+  readonly input?: 'pipe' | number | Socket
   readonly output?: 'pipe' | number | Writable
 }
 type Start = (view: View, operation: readonly string[], stdio?: Stdio) => ChildProcess
@@ -230,7 +236,13 @@ async function readFile(child: ChildProcess): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-async function putInto(start: Start, view: View, input: AsyncIterable<Uint8Array> | FileHandle, put: PutOptions): Promise<Report> {
+async function putInto(start: Start, view: View, input: AsyncIterable<Uint8Array> | FileHandle | Socket, put: PutOptions): Promise<Report> {
+  if (input instanceof Socket) {
+    const child = start(view, putArguments(put), { input })
+    // The child has its own descriptor of it; were this one kept, the client would never see the child's end.
+    input.destroy()
+    return lastReport(child, put.signal)
+  }
   if ('fd' in input) return lastReport(start(view, putArguments(put), { input: input.fd }), put.signal)
   const child = start(view, putArguments(put), { input: 'pipe' })
   const stdin = child.stdin

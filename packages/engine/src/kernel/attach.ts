@@ -192,9 +192,19 @@ class Channel implements AttachChannel {
     this.wake()
   }
 
+  /** All that waits of one stream, as one: what a process writes line by line costs no more than what it writes at once. */
+  private take(): Piece | undefined {
+    const [first] = this.queue
+    if (!first) return undefined
+    let count = 1
+    while (this.queue[count]?.stream === first.stream) count++
+    const taken = this.queue.splice(0, count)
+    return count === 1 ? first : { stream: first.stream, bytes: Buffer.concat(taken.map(({ bytes }) => bytes)) }
+  }
+
   private async *pieces(): AsyncGenerator<Piece> {
     for (;;) {
-      const piece = this.queue.shift()
+      const piece = this.take()
       if (piece) {
         this.queuedBytes -= piece.bytes.length
         if (this.queuedBytes <= highWaterBytes / 2 && this.socket.isPaused()) this.socket.resume()

@@ -1,5 +1,6 @@
 import { type ByteChannel, GantryError, type VolumeInspect } from '@gantry/contracts'
 import { defaultLimits } from '../image/context.ts'
+import { channelInput } from '../lib/channel-input.ts'
 import type { Archiver, View } from '../kernel/archiver.ts'
 import type { VolumeBackend } from './volume-backend.ts'
 import { isEmpty, type VolumeRecord, type VolumeRecords } from './volume-record.ts'
@@ -38,8 +39,8 @@ export class VolumeCopies {
 
   /** Into an empty volume only: a restore never mixes with what is there. One that fails leaves the volume empty again. */
   async importTar({ projectId, volume }: Name, channel: ByteChannel, signal: AbortSignal): Promise<Record<string, never>> {
-    await this.#fill(this.#plain(projectId, volume), (view) =>
-      this.#archiver.put(view, channel.incoming, { ...into, limits: defaultLimits, signal }),
+    await this.#fill(this.#plain(projectId, volume), async (view) =>
+      this.#archiver.put(view, await channelInput(channel), { ...into, limits: defaultLimits, signal }),
     )
     return {}
   }

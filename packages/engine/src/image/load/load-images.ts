@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { ByteChannel, LoadLine, OutputOf } from '@gantry/contracts'
 import { GantryError } from '@gantry/contracts'
 import type { UnpackLimits } from '../../kernel/unpack.ts'
+import { channelInput } from '../../lib/channel-input.ts'
 import { type ImageContext, limitsFor } from '../context.ts'
 import { digestOf, parseManifest } from '../manifest.ts'
 import { familiar } from '../reference.ts'
@@ -67,7 +68,7 @@ interface Loading {
 
 async function receive(context: ImageContext, { folder, limits, lines, request }: Loading & { folder: string }): Promise<ArchiveFiles> {
   const files = new ArchiveFiles(folder)
-  await context.unpacker.archive((await request.channel.bulk) ?? request.channel.incoming, folder, {
+  await context.unpacker.archive(await channelInput(request.channel), folder, {
     // Compressed layers make the whole smaller than what it unpacks to; each layer is held to the limit by itself later.
     limits,
     signal: request.signal,
