@@ -66,6 +66,9 @@ describe('container:X', () => {
     const both = await agent.run({ ...spec, networkMode: `container:${a}` })
     expect(await namespace(both, 'net')).toBe(await namespace(a, 'net'))
     expect((await shell(both, 'ps')).match(/sleep 1000/g)).toHaveLength(2)
+    const files = 'cat /etc/hosts /etc/resolv.conf'
+    expect(await shell(both, files)).toBe(await shell(a, files))
+    expect(await shell(both, files)).toContain(a.slice(0, 12))
     for (const one of [both, a, b]) await agent.remove(one, { force: true })
   })
 
@@ -90,6 +93,10 @@ test("the host's namespaces", async () => {
   expect(await namespace(uts, 'user')).not.toBe(own('user'))
   const users = await agent.run({ ...sleeper, userns: 'host' })
   expect(await namespace(users, 'user')).toBe(own('user'))
+  const network = await agent.run({ ...sleeper, networkMode: 'host', extraHosts: ['up:10.0.0.1'] })
+  const servers = (text: string) => text.match(/^nameserver .*/gm)
+  expect(await shell(network, 'tail -1 /etc/hosts')).toBe('10.0.0.1\tup')
+  expect(servers(await shell(network, 'cat /etc/resolv.conf'))).toEqual(servers(readFileSync('/etc/resolv.conf', 'utf8')))
   const groups = await agent.run({ ...sleeper, cgroupnsMode: 'host' })
   expect(await namespace(groups, 'cgroup')).toBe(own('cgroup'))
   // The host's tree, read-only: its own group lies in it.
@@ -99,7 +106,7 @@ test("the host's namespaces", async () => {
   expect(await shell(groups, `cat /sys/fs/cgroup/${controllers}${path}/pids.max; touch /sys/fs/cgroup/x 2>&1`)).toMatch(
     /^2048\n.*Read-only/,
   )
-  for (const one of [pid, ipc, uts, users, groups]) await agent.remove(one, { force: true })
+  for (const one of [pid, ipc, uts, users, network, groups]) await agent.remove(one, { force: true })
 })
 
 test('ipc none has no shared memory, private and shareable have their own', async () => {

@@ -180,7 +180,7 @@ export interface Sandbox {
   readonly namespaceOps: readonly Op[]
   readonly endpoints: readonly Endpoint[]
   readonly ports: readonly PublishedPort[]
-  /** Content of the files mounted over /etc/hosts and /etc/resolv.conf; null for host and container modes that use the other's. */
+  /** Content of the files mounted over /etc/hosts and /etc/resolv.conf; null for container modes, which use the other's. */
   readonly hosts: string | null
   readonly resolvConf: string | null
   readonly warnings: readonly string[]

@@ -1,5 +1,5 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { GantryError } from '@gantry/contracts'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { type ContainerSpec, GantryError } from '@gantry/contracts'
 import type { Started, StartPlan } from '../kernel/kernel.ts'
 import { faultPoint } from '../lib/fault.ts'
 import { rfc3339 } from '../lib/time.ts'
@@ -149,7 +149,7 @@ function decideStart(parts: Parts, container: Container, decided: Decided): Star
     seccompFile,
     nativeDir: parts.config.nativeDir,
     monitorDir: dir,
-    files: writeFiles(folder, record.spec.hostname, sandbox),
+    files: filesOfJoined(parts, record.spec) ?? writeFiles(folder, record.spec.hostname, sandbox),
     logPath: `${folder}/log/container.log`,
     logged: { name: record.name, image: record.image, receiver },
     exitFile: `${folder}/exit.json`,
@@ -158,6 +158,17 @@ function decideStart(parts: Parts, container: Container, decided: Decided): Star
     covers: parts.covers(),
     hostCapabilities: parts.hostCapabilities,
   })
+}
+
+/** In another container's network the three files are that one's, and change with it. */
+function filesOfJoined(parts: Parts, { networkMode }: ContainerSpec) {
+  const other = networkMode.startsWith('container:') && parts.store.get(networkMode.slice('container:'.length))
+  if (!other) return null
+  const file = (name: string) => {
+    const path = `${parts.store.folder(other.id)}/${name}`
+    return existsSync(path) ? path : null
+  }
+  return { hosts: file('hosts'), hostname: file('hostname'), resolvConf: file('resolv.conf') }
 }
 
 /** /etc/hosts, /etc/hostname and /etc/resolv.conf; null leaves the image's. They are told anew at each start, so nothing is flushed. */

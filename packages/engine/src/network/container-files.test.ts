@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { containerResolvConf, hostsFile, parseResolvConf } from './container-files.ts'
+import { containerResolvConf, hostsFile, hostsOfHost, parseResolvConf } from './container-files.ts'
 
 describe('hostsFile', () => {
   it('has the container, extra hosts and host-gateway', () => {
@@ -18,6 +18,13 @@ describe('hostsFile', () => {
   })
   it('leaves host-gateway out where there is no way to the host', () => {
     expect(hostsFile({ hostname: 'web', addresses: [], extraHosts: ['up:host-gateway'], hostGateway: null })).not.toContain('up')
+  })
+})
+
+describe('hostsOfHost', () => {
+  it('is the host’s file, and extra hosts behind it', () => {
+    expect(hostsOfHost('127.0.0.1 localhost', [])).toBe('127.0.0.1 localhost')
+    expect(hostsOfHost('127.0.0.1 localhost', ['up:host-gateway', 'a:10.0.0.1'])).toBe('127.0.0.1 localhost\n127.0.0.1\tup\n10.0.0.1\ta\n')
   })
 })
 

@@ -23,17 +23,27 @@ export function hostsFile({ hostname, domainname, addresses, extraHosts, links =
     'ff02::1\tip6-allnodes',
     'ff02::2\tip6-allrouters',
   ]
-  for (const entry of extraHosts) {
-    const colon = entry.indexOf(':')
-    const name = entry.slice(0, colon)
-    const target = entry.slice(colon + 1)
-    const address = target === 'host-gateway' ? hostGateway : target.replace(/^\[(.*)\]$/, '$1')
-    if (address) lines.push(`${address}\t${name}`)
-  }
+  lines.push(...extraLines(extraHosts, hostGateway))
   for (const { address, names } of links) lines.push(`${address}\t${names.join(' ')}`)
   const names = domainname ? `${hostname}.${domainname} ${hostname}` : hostname
   for (const address of addresses) lines.push(`${address}\t${names}`)
   return `${lines.join('\n')}\n`
+}
+
+function extraLines(extraHosts: readonly string[], hostGateway: string | null): string[] {
+  return extraHosts.flatMap((entry) => {
+    const colon = entry.indexOf(':')
+    const name = entry.slice(0, colon)
+    const target = entry.slice(colon + 1)
+    const address = target === 'host-gateway' ? hostGateway : target.replace(/^\[(.*)\]$/, '$1')
+    return address ? [`${address}\t${name}`] : []
+  })
+}
+
+/** In the host's network: the host's own file, with what the container wants besides. */
+export function hostsOfHost(text: string, extraHosts: readonly string[]): string {
+  const extra = extraLines(extraHosts, '127.0.0.1')
+  return extra.length > 0 ? `${text.replace(/\n*$/, '\n')}${extra.join('\n')}\n` : text
 }
 
 /** The file of a running container, with lines for the addresses that came and without those that went. */

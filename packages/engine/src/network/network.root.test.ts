@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { containerSpecSchema, networkSpecSchema } from '@gantry/contracts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { formatResolvConf, parseResolvConf } from './container-files.ts'
 import { type LabContainer, NetworkLab } from './lab/network-lab.ts'
 
 let lab: NetworkLab
@@ -382,6 +384,7 @@ describe('other modes', () => {
       spec: { ...containerSpecSchema.parse({ image: 'x', networkMode: 'host' }) },
     })
     expect(host.namespaceOps.map(([name]) => name)).toEqual(['userns.new'])
-    expect(host.hosts).toBeNull()
+    expect(host.hosts).toBe(readFileSync('/etc/hosts', 'utf8'))
+    expect(host.resolvConf).toBe(formatResolvConf(parseResolvConf(readFileSync('/etc/resolv.conf', 'utf8'))))
   })
 })

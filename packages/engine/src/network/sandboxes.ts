@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { readlinkSync } from 'node:fs'
+import { existsSync, readFileSync, readlinkSync } from 'node:fs'
 import { type Endpoint, type EndpointSpec, GantryError, type Op } from '@gantry/contracts'
 import type { Sandbox, SandboxRequest } from '../ports.ts'
 import { bringUp } from './bridges.ts'
-import { containerResolvConf, formatResolvConf, hostsFile } from './container-files.ts'
+import { containerResolvConf, formatResolvConf, hostsFile, hostsOfHost } from './container-files.ts'
 import { elementOps, forgetFlowsOps } from './elements.ts'
 import { endpointOptions } from './endpoint-options.ts'
 import {
@@ -37,9 +37,23 @@ export interface SandboxMaker {
 export async function acquireSandbox(maker: SandboxMaker, request: SandboxRequest): Promise<Sandbox> {
   const { networkMode, userns } = request.spec
   const userOps: Op[] = userns === 'host' ? [] : [['userns.new', String(request.idBase), '65536']]
-  if (networkMode === 'host') return { namespaceOps: userOps, endpoints: [], ports: [], hosts: null, resolvConf: null, warnings: [] }
+  if (networkMode === 'host') return { namespaceOps: userOps, endpoints: [], ports: [], ...filesOfHost(maker.state, request), warnings: [] }
   if (networkMode.startsWith('container:')) return joinedSandbox(request)
   return networkMode === 'none' ? bareSandbox(maker, request) : bridgedSandbox(maker, request)
+}
+
+/** The host's own resolver is in reach there, whatever its address. */
+function filesOfHost(state: NetworkState, { spec }: SandboxRequest): Pick<Sandbox, 'hosts' | 'resolvConf'> {
+  const host = state.hostResolvConf()
+  const or = (own: readonly string[], theirs: readonly string[]) => (own.length > 0 ? own.filter((item) => item !== '.') : theirs)
+  return {
+    hosts: hostsOfHost(existsSync('/etc/hosts') ? readFileSync('/etc/hosts', 'utf8') : '', spec.extraHosts),
+    resolvConf: formatResolvConf({
+      nameservers: or(spec.dns, host.nameservers),
+      search: or(spec.dnsSearch, host.search),
+      options: or(spec.dnsOptions, host.options),
+    }),
+  }
 }
 
 function joinedSandbox({ spec, joinPid }: SandboxRequest): Sandbox {
