@@ -21,6 +21,7 @@ const packagesToRun = [
   'libcap-dev',
   'libnftables-dev',
   'busybox-static',
+  'procps',
   'ca-certificates',
 ]
 /** What the tests judge with: a browser with Chinese letters, a registry, docker's engine and clients, network tools, archives. */

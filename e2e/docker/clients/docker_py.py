@@ -1,11 +1,14 @@
 """What Debian's docker-py does with an engine; ends with "ok" when every answer was right. Argument: an image archive."""
 
 import io
+import os
+import socket as unix_socket
 import sys
 import tarfile
 import time
 
 import docker
+import websocket
 from docker.errors import APIError, ContainerError, ImageNotFound, NotFound
 
 client = docker.from_env()
@@ -50,11 +53,26 @@ assert client.containers.list(filters={"label": ["role=web", "other"]}) == []
 code, (out, err) = web.exec_run(["sh", "-c", "echo out; echo err >&2; exit 3"], demux=True)
 assert (code, out, err) == (3, b"out\n", b"err\n")
 assert web.exec_run("id -u", user="1000").output == b"1000\n"
+both = ["sh", "-c", "echo out; echo err >&2"]
+assert web.exec_run(both, stderr=False).output == b"out\n"
+assert web.exec_run(both, stdout=False).output == b"err\n"
 socket = web.exec_run(["sh", "-c", "read line; echo got $line"], stdin=True, socket=True).output
 socket._sock.sendall(b"words\n")
 assert b"got words\n" in socket.read(), "exec over a socket"
 assert web.put_archive("/tmp", tar_of("note", b"copied in"))
 assert web.exec_run(["cat", "/tmp/note"]).output == b"copied in"
+
+# Attached by a WebSocket: bytes without frames.
+reader = run("judge:1", ["sh", "-c", "read line; echo got $line; echo wrong >&2"], stdin_open=True, detach=True)
+local = unix_socket.socket(unix_socket.AF_UNIX)
+local.connect(os.environ["DOCKER_HOST"].removeprefix("unix://"))
+attached = websocket.create_connection(f"ws://docker/v1.42/containers/{reader.id}/attach/ws?stream=1&stdin=1&stdout=1", socket=local)
+attached.send("words\n")
+assert attached.recv() == b"got words\n"
+attached.close()
+reader.wait()
+assert client.api.attach(reader.id, stdout=False, stderr=True, stream=False, logs=True) == b"wrong\n"
+reader.remove()
 stream, stat = web.get_archive("/www/index.html")
 with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
     assert archive.extractfile("index.html").read() == b"hello from the test image\n"

@@ -109,7 +109,16 @@ export const agentMethods = {
     z.array(containerRowSchema),
   ),
   'container.inspect': call(z.strictObject({ ...container, size: z.boolean().default(false) }), containerInspectSchema),
-  'container.top': call(z.strictObject(container), z.object({ titles: z.array(z.string()), processes: z.array(z.array(z.string())) })),
+  /** The table of `ps -ef`, or what the host's `ps` says of the container's processes with other arguments. */
+  'container.top': call(
+    z.strictObject({ ...container, psArgs: z.array(z.string().min(1).max(1024)).min(1).max(64).optional() }),
+    z.object({ titles: z.array(z.string()), processes: z.array(z.array(z.string())) }),
+  ),
+  /** Tells as an event what only the door knows that a client came through. */
+  'container.tell': call(
+    z.strictObject({ ...container, action: z.enum(['top', 'detach', 'exec_detach']), execId: z.string().max(64).optional() }),
+    none,
+  ),
   'container.diff': call(
     z.strictObject(container),
     z.array(z.object({ kind: z.enum(['modified', 'added', 'deleted']), path: z.string() })),
@@ -155,7 +164,13 @@ export const agentMethods = {
   /** The operation list that a start of this spec would carry out; nothing is made. */
   'container.plan': call(z.strictObject({ ...project, spec: containerSpecSchema }), z.object({ ops: z.array(z.array(z.string())) })),
   'container.prune': call(
-    z.strictObject({ ...project, ...filters }),
+    z.strictObject({
+      ...project,
+      ...filters,
+      notLabels: z.array(z.string()).optional(),
+      /** RFC 3339 */
+      createdBefore: z.string().optional(),
+    }),
     z.object({ removed: z.array(z.string()), reclaimedBytes: z.number() }),
   ),
 

@@ -6,7 +6,7 @@ export const engineEventSchema = z.object({
   /** Rises by one per event of this agent's life; with `boot` it tells a subscriber whether it missed any. */
   seq: z.number().int(),
   boot: z.string(),
-  type: z.enum(['container', 'image', 'network', 'volume', 'project', 'agent']),
+  type: z.enum(['container', 'image', 'network', 'volume', 'builder', 'project', 'agent']),
   action: z.string(),
   id: z.string(),
   projectId: projectIdSchema,

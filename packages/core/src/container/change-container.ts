@@ -68,16 +68,21 @@ export const removeContainer = useCase({
   },
 })
 
-/** Removes all containers of the project that do not run. */
+/** Removes all containers of the project that do not run, or those of them that the filters mean. */
 export const pruneContainers = useCase({
   verb: 'container.prune',
   permission: 'container.change',
   effect: 'agent',
-  input: z.strictObject(projectFields),
+  input: z.strictObject({
+    ...projectFields,
+    labels: z.array(z.string()).optional(),
+    notLabels: z.array(z.string()).optional(),
+    createdBefore: z.string().optional(),
+  }),
   object: ({ projectId }) => `stopped containers of project ${projectId}`,
-  async run({ backend, commit }, { projectId }): Promise<OutputOf<'container.prune'>> {
-    const pruned = await backend.agent.call('container.prune', { projectId })
-    await commit((tx) => deleteHoldings(tx, projectId, 'container', pruned.removed))
+  async run({ backend, commit }, input): Promise<OutputOf<'container.prune'>> {
+    const pruned = await backend.agent.call('container.prune', input)
+    await commit((tx) => deleteHoldings(tx, input.projectId, 'container', pruned.removed))
     return pruned
   },
 })

@@ -21,8 +21,17 @@ export const topContainer = useCase({
   verb: 'container.top',
   permission: 'container.view',
   effect: 'read',
-  input: z.strictObject(containerFields),
+  input: z.strictObject({ ...containerFields, psArgs: z.array(z.string().min(1).max(1024)).min(1).max(64).optional() }),
   run: ({ backend }, input): Promise<OutputOf<'container.top'>> => backend.agent.call('container.top', input),
+})
+
+/** What somebody who looked did, told as an event: only the door knows of it. */
+export const tellContainer = useCase({
+  verb: 'container.tell',
+  permission: 'container.view',
+  effect: 'read',
+  input: z.strictObject({ ...containerFields, action: z.enum(['top', 'detach', 'exec_detach']), execId: z.string().max(64).optional() }),
+  run: ({ backend }, input): Promise<OutputOf<'container.tell'>> => backend.agent.call('container.tell', input),
 })
 
 /** What changed against the image. */

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ContainerInspect, GantryError, type Stats } from '@gantry/contracts'
-import { attachContainer, awaitExit, getContainer, projectHost, readStats, watchContainer, watchLogs } from '@gantry/core'
+import { attachContainer, awaitExit, getContainer, projectHost, readStats, tellContainer, watchContainer, watchLogs } from '@gantry/core'
 import { z } from 'zod'
 import { flag, flagOn, text } from '../query.ts'
 import { type Call, type Route, json, route } from '../route.ts'
@@ -54,7 +54,7 @@ type AttachCall = IdCall<z.output<typeof attachQuery>>
 
 async function attach(call: AttachCall): Promise<undefined> {
   const opened = await openAttached(call, call.query)
-  return carry(opened, async () => call.hijack(streamType(call.version, opened.tty)))
+  return carry(call, opened, async () => call.hijack(streamType(call.version, opened.tty)))
 }
 
 /** For browsers. One WebSocket shows both streams, without frames, as it has messages of its own. */
@@ -65,7 +65,7 @@ async function attachByWebSocket(call: AttachCall): Promise<undefined> {
   const { channel, result } = opened.bytes
   const incoming = opened.tty ? channel.incoming : unframe(channel.incoming)
   const plain = { incoming, write: (bytes: Uint8Array) => channel.write(bytes), end: () => channel.end() }
-  return carry({ ...opened, bytes: { channel: plain, result } }, () => call.webSocket())
+  return carry(call, { ...opened, bytes: { channel: plain, result } }, () => call.webSocket())
 }
 
 async function openAttached(call: AttachCall, { stream, stdin, stdout, stderr, logs, detachKeys }: AttachCall['query']) {
@@ -81,6 +81,7 @@ async function openAttached(call: AttachCall, { stream, stdin, stdout, stderr, l
   const open = input ? attachContainer(signal) : watchContainer(signal)
   const bytes = await call.run(open, { container: id, stdout, stderr, logs })
   return {
+    id,
     bytes,
     abort,
     tty: spec.tty,
@@ -89,13 +90,14 @@ async function openAttached(call: AttachCall, { stream, stdin, stdout, stderr, l
 }
 
 async function carry(
-  { bytes, abort, options }: Awaited<ReturnType<typeof openAttached>>,
+  call: Pick<Call, 'run'>,
+  { id, bytes, abort, options }: Awaited<ReturnType<typeof openAttached>>,
   connect: () => Promise<HijackedStream>,
 ): Promise<undefined> {
   let stream: HijackedStream | undefined
   try {
     stream = await connect()
-    await pipeBytes(stream, bytes, options)
+    if (await pipeBytes(stream, bytes, options)) await tellDetached(call, id)
   } catch (error) {
     // The container was removed before it ran, or the right to it was lost: the end of the output says as much.
     if (!stream || !(error instanceof GantryError)) throw error
@@ -104,6 +106,13 @@ async function carry(
     abort.abort()
   }
   return undefined
+}
+
+/** The container may be gone by now, which is nobody's loss. */
+async function tellDetached(call: Pick<Call, 'run'>, container: string): Promise<void> {
+  await call.run(tellContainer, { container, action: 'detach' }).catch((error) => {
+    if (!(error instanceof GantryError)) throw error
+  })
 }
 
 async function wait(call: IdCall, condition: string): Promise<undefined> {

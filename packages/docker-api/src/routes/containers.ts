@@ -9,12 +9,13 @@ import {
   pruneContainers,
   removeContainer,
   renameContainer,
+  tellContainer,
   topContainer,
   updateContainer,
 } from '@gantry/core'
 import { z } from 'zod'
 import { DockerError } from '../errors.ts'
-import { filters, type Filters } from '../filters.ts'
+import { filters } from '../filters.ts'
 import { flag, text, whole } from '../query.ts'
 import { type Call, type Route, json, noContent, route } from '../route.ts'
 import { chooseContainers, containerFilters } from '../translate/choose-containers.ts'
@@ -23,8 +24,6 @@ import { resourceFields, toResourcesUpdate } from '../translate/create/resources
 import { createBodySchema, toContainerSpec } from '../translate/create-container.ts'
 import { toInspect } from '../translate/inspect-container.ts'
 import { toListItem } from '../translate/list-containers.ts'
-import { toProcessTable } from '../translate/process-table.ts'
-import { unixSeconds } from '../translate/times.ts'
 import { toMoment } from '../translate/until.ts'
 import { goArchitecture } from './system.ts'
 
@@ -138,8 +137,11 @@ export const containerRoutes: readonly Route[] = [
     path: '/containers/{id}/top',
     query: z.object({ ps_args: text }),
     async handle(call) {
-      const table = await call.run(topContainer, { container: reference(call.params.id) })
-      return json(toProcessTable(table, call.query.ps_args ?? '-ef'))
+      const container = reference(call.params.id)
+      const args = (call.query.ps_args ?? '').split(/[ \t]+/).filter((word) => word !== '')
+      const { titles, processes } = await call.run(topContainer, { container, psArgs: isPlainTop(args) ? undefined : args })
+      await call.run(tellContainer, { container, action: 'top' })
+      return json({ Titles: titles, Processes: processes })
     },
   }),
   route({
@@ -155,11 +157,20 @@ export const containerRoutes: readonly Route[] = [
     path: '/containers/prune',
     query: z.object({ filters: filters('until', 'label', 'label!') }),
     async handle(call) {
-      const { removed, reclaimed } = await prune(call, call.query.filters)
-      return json({ ContainersDeleted: removed.length > 0 ? removed : null, SpaceReclaimed: reclaimed })
+      const asked = call.query.filters
+      const [until] = asked.get('until')
+      const { removed, reclaimedBytes } = await call.run(pruneContainers, {
+        labels: [...asked.get('label')],
+        notLabels: [...asked.get('label!')],
+        ...(until && { createdBefore: toMoment(until) }),
+      })
+      return json({ ContainersDeleted: removed.length > 0 ? removed : null, SpaceReclaimed: reclaimedBytes })
     },
   }),
 ]
+
+/** What the agent tells without asking `ps`. */
+const isPlainTop = (args: readonly string[]) => args.length === 0 || (args.length === 1 && args[0] === '-ef')
 
 function checkName(name: string | undefined): string | undefined {
   const plain = name && reference(name)
@@ -184,27 +195,4 @@ async function checkPlatform(call: Call, platform: string): Promise<void> {
       },
     )
   }
-}
-
-/** All that do not run, or those of them that the filters mean: those are removed one by one. */
-async function prune(call: Call, filters: Filters): Promise<{ removed: string[]; reclaimed: number }> {
-  if (!filters.has('until') && !filters.has('label') && !filters.has('label!')) {
-    const { removed, reclaimedBytes } = await call.run(pruneContainers, {})
-    return { removed, reclaimed: reclaimedBytes }
-  }
-  const [given] = filters.get('until')
-  const until = given === undefined ? Number.POSITIVE_INFINITY : unixSeconds(toMoment(given))
-  const rows = await call.run(listContainerRows, { all: true, size: true })
-  const meant = rows.filter(
-    ({ state, labels, createdAt }) =>
-      ['created', 'exited', 'dead'].includes(state.status) && filters.matchesLabels(labels) && unixSeconds(createdAt) < until,
-  )
-  const removed: string[] = []
-  let reclaimed = 0
-  for (const { id, sizeRwBytes } of meant) {
-    await call.run(removeContainer, { container: id })
-    removed.push(id)
-    reclaimed += sizeRwBytes ?? 0
-  }
-  return { removed, reclaimed }
 }

@@ -1,5 +1,5 @@
 import { type ExecInspect, GantryError } from '@gantry/contracts'
-import { createExec, getExec, resizeExec, startExec } from '@gantry/core'
+import { createExec, getExec, resizeExec, startExec, tellContainer } from '@gantry/core'
 import { z } from 'zod'
 import { renderError } from '../errors.ts'
 import { whole } from '../query.ts'
@@ -78,7 +78,7 @@ export const execRoutes: readonly Route[] = [
 
 async function start(call: Call<'/exec/{id}/start', unknown, z.output<typeof startBody>>): Promise<Reply | undefined> {
   const { id } = call.params
-  const { spec, running, exitCode } = await call.run(getExec, { id })
+  const { spec, running, exitCode, containerId } = await call.run(getExec, { id })
   if (running) throw new GantryError('wrong_state', `Error: Exec command ${id} is already running`)
   if (exitCode !== null) throw new GantryError('wrong_state', `Error: Exec command ${id} has already run`)
   const size = sizeOf(call.body.ConsoleSize)
@@ -94,11 +94,12 @@ async function start(call: Call<'/exec/{id}/start', unknown, z.output<typeof sta
   const bytes = await call.run(startExec(looks ? signal : new AbortController().signal), { id, detach: !looks, ...size })
   const hijacked = call.hijack(streamType(call.version, spec.tty))
   try {
-    await pipeBytes(hijacked, bytes, {
+    const left = await pipeBytes(hijacked, bytes, {
       detachKeys: spec.tty ? new DetachKeys(spec.detachKeys) : undefined,
       input: spec.openStdin,
       closesInput: !spec.tty,
     })
+    if (left) await call.run(tellContainer, { container: containerId, action: 'exec_detach', execId: id })
   } catch (error) {
     // The connection is the client's already: the words go where the command's would.
     const { message } = renderError(error)

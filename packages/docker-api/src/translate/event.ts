@@ -2,7 +2,7 @@ import type { EngineEvent } from '@gantry/contracts'
 import type { Filters } from '../filters.ts'
 
 /** Kinds that Docker has no word for are not told. */
-const types: readonly string[] = ['container', 'image', 'network', 'volume']
+const types: readonly string[] = ['container', 'image', 'network', 'volume', 'builder']
 
 /** One line of GET /events. */
 export function toEvent({ type, action, id, attributes, timeNano }: EngineEvent, version: number): object {

@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AgentHandlers } from '@gantry/contracts'
+import { tellPruned } from '../event/tell-pruned.ts'
 import { ioErrors } from '../image/io-errors.ts'
 import { buildImage, type BuildShop } from './build-image.ts'
 import { commitContainer } from './commit.ts'
@@ -22,7 +23,11 @@ export function buildHandlers(options: Omit<BuildShop, 'folder'>): BuildHandlers
     'image.import': (input, channel, signal) => ioErrors(() => importImage(shop, input, channel, signal)),
     'image.build': (input, channel, signal) => ioErrors(() => buildImage(shop, input, channel, signal)),
     'image.buildCache': async ({ projectId }) => listCache(shop, projectId),
-    'image.pruneBuilds': (input) => ioErrors(() => pruneCache(shop, input)),
+    'image.pruneBuilds': async (input) => {
+      const pruned = await ioErrors(() => pruneCache(shop, input))
+      tellPruned(options.parts.events, 'builder', input.projectId, pruned.reclaimedBytes)
+      return pruned
+    },
   }
 }
 

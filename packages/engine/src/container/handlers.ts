@@ -1,6 +1,7 @@
 import type { AgentHandlers, OutputOf } from '@gantry/contracts'
 import type { ArchiveHandlers } from '../archive/handlers.ts'
-import { top } from '../host/top.ts'
+import { psTable } from '../host/ps-table.ts'
+import { processesOf, top } from '../host/top.ts'
 import { Operations } from '../lib/operations.ts'
 import { attachContainer } from './attach.ts'
 import { createContainer } from './create.ts'
@@ -8,7 +9,7 @@ import { inspectContainer } from './inspect.ts'
 import { killContainer } from './kill.ts'
 import { listContainers } from './list.ts'
 import { containerLogs } from './logs.ts'
-import type { Parts } from './parts.ts'
+import { emit, type Parts } from './parts.ts'
 import { pauseContainer, unpauseContainer } from './pause.ts'
 import { planOnly } from './plan-only.ts'
 import { pruneContainers } from './prune.ts'
@@ -42,10 +43,15 @@ export function containerHandlers(parts: Parts): ContainerHandlers {
     'container.wait': async (input, signal) => find(input).wait(input.condition, signal),
     'container.list': async (input) => listContainers(parts, input),
     'container.inspect': async (input) => inspectContainer(parts, find(input), input.size),
-    'container.top': async (input) => {
+    'container.top': async ({ psArgs, ...input }, signal) => {
       const container = find(input)
       container.require('exec')
-      return top(parts.cgroups, container.group, container.state.pid)
+      const { group, state } = container
+      return psArgs ? psTable(await processesOf(parts.cgroups, group, state.pid), psArgs, signal) : top(parts.cgroups, group, state.pid)
+    },
+    'container.tell': async ({ action, execId, ...input }) => {
+      emit(parts, find(input), action, execId === undefined ? {} : { execID: execId })
+      return {}
     },
     'container.diff': async (input) => parts.snapshots.diff(find(input).id),
     'container.stats': async (input) => containerStats(parts, statsTargets(parts, input)),

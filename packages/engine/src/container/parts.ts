@@ -56,7 +56,7 @@ export function emit(parts: Pick<Parts, 'events'>, container: Container, action:
     action,
     id: record.id,
     projectId: record.projectId,
-    attributes: { ...record.spec.labels, image: record.image.reference, name: record.name, ...attributes },
+    attributes: { ...record.spec.labels, image: record.spec.image, name: record.name, ...attributes },
   })
 }
 

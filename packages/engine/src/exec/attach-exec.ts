@@ -24,7 +24,8 @@ export async function runAttached(
   await startExec(parts, exec, { viewer: !options.detach, columns: options.columns, rows: options.rows })
   if (options.detach) return { exitCode: 0 }
   const { spec } = exec
-  const attached = await openViewer(parts, exec, { stdin: spec.openStdin, from: 0 })
+  const { openStdin: stdin, openStdout: stdout, openStderr: stderr } = spec
+  const attached = await openViewer(parts, exec, { stdin, stdout, stderr, from: 0 })
   if (!attached) return { exitCode: (await exec.wait()).exitCode }
   try {
     await view(channel, attached, { tty: spec.tty, stdin: spec.openStdin }, signal)
@@ -82,8 +83,12 @@ export async function resizeExec(parts: Parts, exec: Exec, columns: number, rows
 }
 
 /** A viewer by pipe. Undefined when the process has ended and nothing of its output is left to see. */
-export async function openViewer(parts: Parts, exec: Exec, options: { stdin: boolean; from: number }): Promise<AttachChannel | undefined> {
-  const open = () => parts.kernel.attach(monitorDir(parts.config, exec.id), { stdout: true, stderr: true, announced: true, ...options })
+export async function openViewer(
+  parts: Parts,
+  exec: Exec,
+  options: { stdin: boolean; stdout: boolean; stderr: boolean; from: number },
+): Promise<AttachChannel | undefined> {
+  const open = () => parts.kernel.attach(monitorDir(parts.config, exec.id), { announced: true, ...options })
   const attached = await look(exec, parts, open)
   if (attached) exec.viewers.add(attached)
   return attached

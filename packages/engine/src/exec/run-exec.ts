@@ -34,7 +34,7 @@ export async function runExec(
 }
 
 async function collect(parts: Parts, exec: Exec): Promise<RunResult> {
-  const attached = await openViewer(parts, exec, { stdin: false, from: 0 })
+  const attached = await openViewer(parts, exec, { stdin: false, stdout: true, stderr: true, from: 0 })
   if (!attached) return { exitCode: (await exec.wait()).exitCode, stdout: '', stderr: '' }
   const streams = { stdout: new Collector(), stderr: new Collector() }
   try {

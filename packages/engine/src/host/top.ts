@@ -28,12 +28,17 @@ export interface ProcessFacts {
  * shows none, by descent from `initPid`.
  */
 export async function top(cgroups: Pick<Cgroups, 'processes'>, group: CgroupRef, initPid: number): Promise<ProcessTable> {
-  const grouped = await cgroups.processes(group)
-  const pids = grouped.length > 0 ? grouped : descendants(initPid)
+  const pids = await processesOf(cgroups, group, initPid)
   const uptimeSeconds = Number.parseFloat(readFileSync('/proc/uptime', 'utf8'))
   const nowMs = Date.now()
   const rows = pids.flatMap((pid) => readProcess(pid) ?? []).sort((a, b) => a.startTicks - b.startTicks || a.pid - b.pid)
   return { titles, processes: rows.map((process) => formatRow(process, uptimeSeconds, nowMs)) }
+}
+
+/** Pids of a container's processes on the host. */
+export async function processesOf(cgroups: Pick<Cgroups, 'processes'>, group: CgroupRef, initPid: number): Promise<number[]> {
+  const grouped = await cgroups.processes(group)
+  return grouped.length > 0 ? grouped : descendants(initPid)
 }
 
 /** One row of `ps -ef`. */

@@ -1,4 +1,5 @@
 import { GantryError, type ParsedInputOf, SYSTEM_PROJECT } from '@gantry/contracts'
+import { tellPruned } from '../event/tell-pruned.ts'
 import { matchesLabels } from '../lib/labels.ts'
 import type { ImageContext } from './context.ts'
 import { configFile, findImage, type FoundImage } from './find-image.ts'
@@ -75,6 +76,7 @@ export async function pruneImages(context: ImageContext, request: PruneRequest):
   const fits = await pruneFilter(context, project.images, request)
   const untagged: string[] = []
   const deleted: string[] = []
+  const gone: { image: ImageRecord; names: string[] }[] = []
   await context.records.change(request.projectId, (changed) => {
     for (const id of project.images) {
       const names = namesOf(project, id)
@@ -83,11 +85,19 @@ export async function pruneImages(context: ImageContext, request: PruneRequest):
       for (const name of names.tags) delete changed.tags[name]
       for (const name of names.digests) delete changed.digests[name]
       changed.images = changed.images.filter((other) => other !== id)
-      untagged.push(...[...names.tags, ...names.digests].map(familiarName))
+      const familiar = [...names.tags, ...names.digests].map(familiarName)
+      const image = context.records.image(id)
+      if (image) gone.push({ image, names: familiar })
+      untagged.push(...familiar)
       deleted.push(id)
     }
   })
+  for (const { image, names } of gone) {
+    for (const name of [...names, image.id])
+      emit(context, { action: name === image.id ? 'delete' : 'untag', projectId: request.projectId, image, name })
+  }
   const swept = await sweep(context)
+  tellPruned(context.events, 'image', request.projectId, swept.bytes)
   return { untagged, deleted, reclaimedBytes: swept.bytes }
 }
 

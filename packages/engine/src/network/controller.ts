@@ -1,4 +1,5 @@
 import { type Endpoint, GantryError, type NetworkInspect, type NetworkSpec, type PublishedPort, type Stats } from '@gantry/contracts'
+import { tellPruned } from '../event/tell-pruned.ts'
 import type { Sandbox, SandboxRequest } from '../ports.ts'
 import { leaveNothing } from './bridges.ts'
 import { connectRunning, disconnectRunning } from './live-endpoints.ts'
@@ -112,6 +113,7 @@ class BridgeNetworks implements NetworkEngine, SandboxMaker {
         await removeNetwork(this, network)
         removed.push(network.name)
       }
+      tellPruned(this.state.dependencies.events, 'network', projectId, 0)
       return { removed }
     })
   }

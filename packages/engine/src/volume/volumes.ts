@@ -8,6 +8,7 @@ import {
   type VolumeInspect,
   type VolumeSpec,
 } from '@gantry/contracts'
+import { tellPruned } from '../event/tell-pruned.ts'
 import { ioErrors } from '../image/io-errors.ts'
 import type { Archiver } from '../kernel/archiver.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -170,6 +171,7 @@ class Store {
         reclaimedBytes += bytes
       })
     }
+    tellPruned(this.#options.events, 'volume', input.projectId, reclaimedBytes)
     return { removed, reclaimedBytes }
   }
 
