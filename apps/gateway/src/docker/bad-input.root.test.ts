@@ -130,8 +130,8 @@ it('breaks nothing and leaves nothing behind, whatever is sent and whoever goes 
   await clear()
   expect(await everything()).toEqual(before)
   agent.destroy()
-  await expect.poll(() => more(descriptors.gateway, instance.gateway)).toEqual([])
-  await expect.poll(() => more(descriptors.agent, instance.agent)).toEqual([])
+  await expect.poll(() => more(descriptors.gateway, instance.gateway), { timeout: 60_000 }).toEqual([])
+  await expect.poll(() => more(descriptors.agent, instance.agent), { timeout: 60_000 }).toEqual([])
 })
 
 /** Asks every row for what it does, and is gone before it is done. */

@@ -26,8 +26,12 @@ export class TestInstance {
   gateway: ChildProcess | undefined
   cookie = ''
 
-  static async start(): Promise<TestInstance> {
+  /** What the gateway is told beside what every test needs. */
+  #more: Record<string, string> = {}
+
+  static async start(more: Record<string, string> = {}): Promise<TestInstance> {
     const instance = new TestInstance()
+    instance.#more = more
     instance.port = await freePort()
     await instance.startAgent()
     await instance.startGateway()
@@ -50,6 +54,7 @@ export class TestInstance {
 
   #environment(): Record<string, string> {
     return {
+      ...this.#more,
       GANTRY_LISTEN: `127.0.0.1:${this.port}`,
       GANTRY_DATA: this.dataDir,
       GANTRY_RUN: this.runDir,
@@ -137,7 +142,7 @@ async function run(file: string, environment: Record<string, string>, ready: str
   return child
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()

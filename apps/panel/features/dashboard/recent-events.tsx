@@ -22,7 +22,7 @@ export function RecentEvents() {
             <Badge>{t(`event.${event.type}`)}</Badge>
             <span className="font-mono text-xs">{event.action}</span>
             <span className="min-w-0 flex-1 truncate">
-              {event.type === 'container' ? (
+              {event.type === 'container' && event.id !== '' ? (
                 <Link href={`/containers/${event.id}?project=${event.projectId}`} className="hover:underline">
                   {event.attributes.name ?? shortId(event.id)}
                 </Link>

@@ -76,6 +76,7 @@ function useRefreshByEvents() {
         image: [trpc.image.pathFilter(), trpc.dashboard.pathFilter()],
         network: [trpc.network.pathFilter()],
         volume: [trpc.volume.pathFilter(), trpc.dashboard.pathFilter()],
+        builder: [trpc.image.pathFilter(), trpc.dashboard.pathFilter()],
         project: [trpc.project.pathFilter(), trpc.dashboard.pathFilter()],
         agent: [trpc.host.pathFilter()],
       }
