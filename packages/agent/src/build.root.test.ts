@@ -1,4 +1,5 @@
 import { type Entry, tarOf } from '@gantry/engine/testing'
+import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { developerPolicy, type InputOf } from '@gantry/contracts'
@@ -332,8 +333,10 @@ test('a client that goes away ends the running step, and nothing stays', async (
   await build('FROM busybox\nRUN true')
   const before = await settledCounts(agent)
   const abort = new AbortController()
-  const building = build('FROM busybox\nRUN echo begun; sleep 1000', [], {}, abort.signal)
+  const building = build('FROM busybox\nRUN echo begun; sleep 1000', [], { cgroupParent: '/steps' }, abort.signal)
   building.catch(() => undefined)
+  const groups = () => execFileSync('find', ['/sys/fs/cgroup', '-type', 'd', '-path', '*/sub-steps/*'], { encoding: 'utf8' })
+  await expect.poll(groups).toContain(`/${projectId}/sub-steps/`)
   await expect.poll(() => readdirSync(`${agent.dataDir}/containers`).length).toBe(1)
   expect(await agent.client.call('container.list', { projectId })).toEqual([])
   abort.abort()
