@@ -371,7 +371,7 @@ const refused: readonly (readonly [field: string, words: string, options: Omit<B
   ['linux.netDevices', 'linux.netDevices', { linux: { netDevices: { eth9: {} } } }],
   ['linux.memoryPolicy', 'linux.memoryPolicy', { linux: { memoryPolicy: { mode: 'MPOL_BIND', nodes: '0' } } }],
   ['linux.personality.flags', 'linux.personality.flags', { linux: { personality: { domain: 'LINUX', flags: ['X'] } } }],
-  ['rdma without its controller', 'controller rdma is not', { linux: { resources: { rdma: { mlx: { hcaHandles: 1 } } } } }],
+  ['rdma without a device', 'rdma', { linux: { resources: { rdma: { mlx: { hcaHandles: 1 } } } } }],
   ['a file of cgroup v2 that is a path', 'is not the name of a cgroup file', { linux: { resources: { unified: { '../x': '1' } } } }],
   ['a device without numbers', 'needs major and minor', { linux: { devices: [{ path: '/dev/x', type: 'c' }] } }],
   ['a rlimit twice', 'listed twice', { process: { rlimits: ['A', 'B'].map(() => ({ type: 'RLIMIT_NOFILE', soft: 1, hard: 1 })) } }],
