@@ -1,12 +1,12 @@
 /** `npm run bench [-- NAME…] [--json] [--quick]`: figures beside what else is installed. See README.md for the names. */
 import type { Benchmark, Result } from './benchmark.ts'
-import { memory, stats } from './resident.ts'
+import { idle, memory, stats } from './resident.ts'
 import { exec, parallel, start } from './start.ts'
 import { storage, storageTable } from './storage.ts'
 import { verbs } from './verbs.ts'
 import { imageLarge, imageSmall, log } from './throughput.ts'
 
-const benchmarks: readonly Benchmark[] = [start, exec, parallel, memory, stats, log, imageLarge, imageSmall, verbs]
+const benchmarks: readonly Benchmark[] = [start, exec, parallel, idle, memory, stats, log, imageLarge, imageSmall, verbs]
 
 /** Lines for people: every subject, and how it stands to gantry. */
 function report({ name, unit, better, subjects }: Result): string {

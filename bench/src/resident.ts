@@ -43,6 +43,14 @@ export const memory = forEach(
   },
 )
 
+export const idle = forEach('idle', 'memory of the engine with no container, after one has come and gone', 'MiB', async (engine) => {
+  const id = await engine.create(['true'])
+  await engine.start(id)
+  await engine.wait(id)
+  await engine.remove(id)
+  return figures([pssMiB(engine.processes())])
+})
+
 export const stats = forEach('stats', 'counters of 100 running containers', 'ms', async (engine) => {
   const ids = await sleepers(engine, 100)
   const samples: number[] = []

@@ -1,9 +1,8 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { PrismaPg } from '@prisma/adapter-pg'
+import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import { GantryError } from '@gantry/contracts'
-import { PrismaClient as PostgresClient } from './generated/postgresql/client.ts'
 import { type Prisma, PrismaClient } from './generated/sqlite/client.ts'
 import { applyMigrations } from './migrate.ts'
 import { bindSql } from './sql.ts'
@@ -46,7 +45,7 @@ export async function openDatabase(asked: DatabaseOptions): Promise<Database> {
   if (sqlite) mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   const provider = sqlite ? 'sqlite' : 'postgresql'
   if (migrationsDir !== undefined) {
-    const adapter = sqlite ? sqliteAdapter(url) : new PrismaPg({ connectionString: url, max: 1 })
+    const adapter = sqlite ? sqliteAdapter(url) : await postgresAdapter(url, 1)
     await available(busyTimeoutMs, () => applyMigrations(adapter, provider, `${migrationsDir}/${provider}`))
   }
   if (!sqlite) return connectPostgres(url, busyTimeoutMs)
@@ -80,9 +79,16 @@ async function connectSqlite(url: string, busyTimeoutMs: number, onSyncError: (e
   }
 }
 
-function connectPostgres(url: string, busyTimeoutMs: number): Database {
+/** Loaded by those who use it only: the modules are megabytes. */
+async function postgresAdapter(connectionString: string, max: number): Promise<SqlDriverAdapterFactory> {
+  const { PrismaPg } = await import('@prisma/adapter-pg')
+  return new PrismaPg({ connectionString, max })
+}
+
+async function connectPostgres(url: string, busyTimeoutMs: number): Promise<Database> {
+  const { PrismaClient: PostgresClient } = await import('./generated/postgresql/client.ts')
   const Client = PostgresClient as unknown as typeof PrismaClient
-  const client = new Client({ adapter: new PrismaPg({ connectionString: url, max: 8 }), ...options })
+  const client = new Client({ adapter: await postgresAdapter(url, 8), ...options })
   return {
     provider: 'postgresql',
     read: client,

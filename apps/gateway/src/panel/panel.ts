@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
-import next from 'next'
 import { contentSecurityPolicy } from '../http/headers.ts'
 
 export interface Panel {
@@ -13,7 +12,7 @@ export interface Panel {
   close(): Promise<void>
 }
 
-/** The pages: Next inside this process. A panel that was not built answers with what to do. */
+/** The pages: Next inside this process, from the first request on. A panel that was not built answers with what to do. */
 export async function openPanel({
   dir,
   dev,
@@ -26,20 +25,33 @@ export async function openPanel({
   port: number
 }): Promise<Panel> {
   if (!dev && !existsSync(join(dir, '.next', 'BUILD_ID'))) return notBuilt
-  const app = next({ dev, dir, hostname, port })
-  await app.prepare()
-  const handle = app.getRequestHandler()
-  const upgrade = app.getUpgradeHandler()
+  const start = async () => {
+    // A machine whose panel nobody opens need not hold it in memory.
+    const { default: next } = await import('next')
+    const app = next({ dev, dir, hostname, port })
+    await app.prepare()
+    return app
+  }
+  let started: ReturnType<typeof start> | undefined
+  const panel = () =>
+    (started ??= start().catch((error: unknown) => {
+      started = undefined
+      throw error
+    }))
+  if (dev) await panel()
   return {
     async handle(request, response) {
       const policy = contentSecurityPolicy(randomBytes(16).toString('base64'), dev)
       // Next takes the nonce for its own scripts from the request.
       request.headers['content-security-policy'] = policy
       response.setHeader('content-security-policy', policy)
-      await handle(request, response)
+      await (await panel()).getRequestHandler()(request, response)
     },
-    upgrade: (request, socket, head) => (dev ? void upgrade(request, socket, head) : void socket.destroy()),
-    close: () => app.close(),
+    upgrade(request, socket, head) {
+      if (dev) void panel().then((app) => app.getUpgradeHandler()(request, socket, head))
+      else socket.destroy()
+    },
+    close: async () => (await started)?.close(),
   }
 }
 
