@@ -66,7 +66,7 @@ const oneFile = {
 /** What an earlier kind of build left: chunks named by their content, which would pile up. */
 function removeStale(folder, { outputs }) {
   const made = new Set(Object.keys(outputs).map((path) => resolve(path)))
-  for (const file of readdirSync(folder)) if (!made.has(join(folder, file))) rmSync(join(folder, file))
+  for (const file of readdirSync(folder)) if (!made.has(join(folder, file))) rmSync(join(folder, file), { force: true })
 }
 
 function buildOci() {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { Lab } from './testing/lab.ts'
@@ -69,6 +69,13 @@ function life(way: Way) {
 }
 
 describe("the bundle's compiled code", () => {
+  it('is all that a build leaves beside the bundle, whatever lay there before', () => {
+    const dist = join(lab.script, '../../dist')
+    writeFileSync(join(dist, 'chunk-AAAAAAAA.js'), '')
+    new Lab().remove()
+    expect(readdirSync(dist).toSorted()).toEqual(['main.cjs', 'main.cjs.cache', 'main.cjs.map'])
+  })
+
   it.each(['nothing', 'of another version'])('is done without when it is %s', (kind) => {
     const folder = join(lab.dir, kind)
     for (const name of ['bin', 'dist']) cpSync(join(lab.script, '../..', name), join(folder, name), { recursive: true })
