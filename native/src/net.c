@@ -1,7 +1,8 @@
 /*
  * Network operations. WHERE is the network namespace: `host`, `sandbox:KEY` or `pid:PID`.
  *
- *   net.bridge NAME MAC MTU                 make a bridge on the host, down; fine when it is there already
+ *   net.bridge NAME MAC MTU [FURTHER]       make a bridge on the host, down; fine when it is there already. With a further name it has
+ *                                           to have that MAC, as NAME may be anybody's
  *   net.veth WHERE PEER HOST BRIDGE MTU MAC LABEL
  *                                           make a pair: HOST on the host as a port of BRIDGE (`-`: none), down, labelled;
  *                                           PEER with MAC inside WHERE, down
@@ -9,7 +10,6 @@
  *                                           make a link of KIND macvlan (bridge, private, vepa, passthru) or ipvlan (l2, l3, l3s)
  *                                           on the host's PARENT, inside WHERE, down; MTU 0: the parent's
  *   net.dummy NAME MTU                      make a link on the host that leads nowhere, down; fine when it is there already
- *   net.altname NAME ALTERNATIVE            another name for a link of the host; fine when it is that link's already
  *   net.set WHERE NAME KEY VALUE [KEY VALUE]...
  *                                           keys: up 0|1, mtu BYTES, master NAME|-, mac MAC, name NAME, label TEXT,
  *                                           isolated 0|1, learning 0|1, hairpin 0|1 (the last three: bridge ports)
@@ -49,7 +49,6 @@ const struct op net_ops[] = {
 	{"net.veth", 7, net_veth},
 	{"net.macvlan", 7, net_macvlan},
 	{"net.dummy", 2, net_dummy},
-	{"net.altname", 2, net_altname},
 	{"net.set", 4, net_set},
 	{"net.delete", 2, net_delete},
 	{"net.delete?", 2, net_delete_if_there},

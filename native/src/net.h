@@ -32,7 +32,6 @@ struct nl_message *net_message(void);
 int net_bridge(struct op_ctx *ctx, char **args, int n);
 int net_veth(struct op_ctx *ctx, char **args, int n);
 int net_macvlan(struct op_ctx *ctx, char **args, int n);
-int net_altname(struct op_ctx *ctx, char **args, int n);
 int net_dummy(struct op_ctx *ctx, char **args, int n);
 int net_set(struct op_ctx *ctx, char **args, int n);
 int net_delete(struct op_ctx *ctx, char **args, int n);

@@ -26,23 +26,14 @@ static bool valid_name(struct op_ctx *ctx, const char *name)
 	return false;
 }
 
-/* net.bridge NAME MAC MTU */
-int net_bridge(struct op_ctx *ctx, char **args, int n)
+static int make_bridge(int fd, const char *name, const unsigned char mac[6], uint32_t mtu, struct nl_error *error)
 {
-	(void)n;
-	unsigned char mac[6];
-	long long mtu;
-	if (!valid_name(ctx, args[0]) || !parse_mac(ctx, args[1], mac) || !op_number(ctx, "mtu", args[2], 68, 65535, &mtu))
-		return -1;
-	fd_auto int fd = net_socket(ctx, "host", NETLINK_ROUTE);
-	if (fd < 0)
-		return -1;
 	struct nl_message *message = net_message();
 	(void)nl_begin(message, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, sizeof(struct ifinfomsg));
-	nl_put_text(message, IFLA_IFNAME, args[0]);
+	nl_put_text(message, IFLA_IFNAME, name);
 	/* A fixed address: a bridge without one takes the lowest of its ports and changes it whenever containers come and go. */
-	nl_put(message, IFLA_ADDRESS, mac, sizeof mac);
-	nl_put_u32(message, IFLA_MTU, (uint32_t)mtu);
+	nl_put(message, IFLA_ADDRESS, mac, 6);
+	nl_put_u32(message, IFLA_MTU, mtu);
 	const size_t info = nl_nest(message, IFLA_LINKINFO);
 	nl_put_text(message, IFLA_INFO_KIND, "bridge");
 	const size_t data = nl_nest(message, IFLA_INFO_DATA);
@@ -51,10 +42,76 @@ int net_bridge(struct op_ctx *ctx, char **args, int n)
 	nl_put_u8(message, IFLA_BR_MCAST_SNOOPING, 0);
 	nl_nest_end(message, data);
 	nl_nest_end(message, info);
+	return nl_talk(fd, message, 1, error);
+}
+
+struct link_address {
+	unsigned char mac[6];
+	bool found;
+};
+
+static void read_address(const struct nlmsghdr *header, void *context)
+{
+	struct link_address *out = context;
+	const struct nlattr *found[IFLA_ADDRESS + 1];
+	if (header->nlmsg_type != RTM_NEWLINK || header->nlmsg_len < NLMSG_LENGTH(sizeof(struct ifinfomsg)))
+		return;
+	nl_index((const char *)NLMSG_DATA(header) + NLMSG_ALIGN(sizeof(struct ifinfomsg)), header->nlmsg_len - NLMSG_LENGTH(sizeof(struct ifinfomsg)),
+		found, IFLA_ADDRESS + 1);
+	if (!found[IFLA_ADDRESS] || nl_content_length(found[IFLA_ADDRESS]) != sizeof out->mac)
+		return;
+	memcpy(out->mac, nl_content(found[IFLA_ADDRESS]), sizeof out->mac);
+	out->found = true;
+}
+
+static bool has_address(int fd, const char *name, const unsigned char mac[6])
+{
+	struct nl_message *message = net_message();
+	struct link_address address = {.found = false};
 	struct nl_error error;
-	if (nl_talk(fd, message, 1, &error) < 0 && error.number != EEXIST)
-		return net_refused(ctx, &error, "make bridge", args[0]);
+	(void)nl_begin(message, RTM_GETLINK, NLM_F_ACK, sizeof(struct ifinfomsg));
+	nl_put_text(message, IFLA_IFNAME, name);
+	return nl_query(fd, message, read_address, &address, &error) == 0 && address.found && memcmp(address.mac, mac, 6) == 0;
+}
+
+/* A further name for a link; fine when it is that link's already. */
+static int add_name(struct op_ctx *ctx, int fd, const char *name, const char *further)
+{
+	const unsigned index = net_index(ctx, fd, name);
+	if (!index)
+		return op_fail(ctx, ENODEV, "find link %s", name);
+	/* Links are found by their further names as well. */
+	const unsigned holder = net_index(ctx, fd, further);
+	if (holder)
+		return holder == index ? 0 : op_fail(ctx, EEXIST, "name link %s", further);
+	struct nl_message *message = net_message();
+	struct ifinfomsg *info = nl_begin(message, RTM_NEWLINKPROP, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND, sizeof *info);
+	info->ifi_index = (int)index;
+	const size_t list = nl_nest(message, IFLA_PROP_LIST | NLA_F_NESTED);
+	nl_put_text(message, IFLA_ALT_IFNAME, further);
+	nl_nest_end(message, list);
+	struct nl_error error;
+	if (nl_talk(fd, message, 1, &error) < 0)
+		return net_refused(ctx, &error, "name link", further);
 	return 0;
+}
+
+/* net.bridge NAME MAC MTU [FURTHER] */
+int net_bridge(struct op_ctx *ctx, char **args, int n)
+{
+	unsigned char mac[6];
+	long long mtu;
+	const char *further = n > 3 ? args[3] : NULL;
+	if (!valid_name(ctx, args[0]) || !parse_mac(ctx, args[1], mac) || !op_number(ctx, "mtu", args[2], 68, 65535, &mtu) ||
+		(further && !valid_name(ctx, further)))
+		return -1;
+	fd_auto int fd = net_socket(ctx, "host", NETLINK_ROUTE);
+	if (fd < 0)
+		return -1;
+	struct nl_error error;
+	if (make_bridge(fd, args[0], mac, (uint32_t)mtu, &error) < 0 && (error.number != EEXIST || (further && !has_address(fd, args[0], mac))))
+		return net_refused(ctx, &error, "make bridge", args[0]);
+	return further ? add_name(ctx, fd, args[0], further) : 0;
 }
 
 static void put_veth_peer(struct nl_message *message, const char *peer, int peer_ns, const unsigned char mac[6], uint32_t mtu)
@@ -212,34 +269,6 @@ int net_dummy(struct op_ctx *ctx, char **args, int n)
 	struct nl_error error;
 	if (nl_talk(fd, message, 1, &error) < 0 && error.number != EEXIST)
 		return net_refused(ctx, &error, "make dummy link", args[0]);
-	return 0;
-}
-
-/* net.altname NAME ALTERNATIVE */
-int net_altname(struct op_ctx *ctx, char **args, int n)
-{
-	(void)n;
-	if (!valid_name(ctx, args[0]) || !valid_name(ctx, args[1]))
-		return -1;
-	fd_auto int fd = net_socket(ctx, "host", NETLINK_ROUTE);
-	if (fd < 0)
-		return -1;
-	const unsigned index = net_index(ctx, fd, args[0]);
-	if (!index)
-		return op_fail(ctx, ENODEV, "find link %s", args[0]);
-	/* Links are found by their alternative names as well. */
-	const unsigned holder = net_index(ctx, fd, args[1]);
-	if (holder)
-		return holder == index ? 0 : op_fail(ctx, EEXIST, "name link %s", args[1]);
-	struct nl_message *message = net_message();
-	struct ifinfomsg *info = nl_begin(message, RTM_NEWLINKPROP, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND, sizeof *info);
-	info->ifi_index = (int)index;
-	const size_t list = nl_nest(message, IFLA_PROP_LIST | NLA_F_NESTED);
-	nl_put_text(message, IFLA_ALT_IFNAME, args[1]);
-	nl_nest_end(message, list);
-	struct nl_error error;
-	if (nl_talk(fd, message, 1, &error) < 0)
-		return net_refused(ctx, &error, "name link", args[1]);
 	return 0;
 }
 

@@ -78,6 +78,12 @@ static void test_links(const char *inside)
 {
 	CHECK(run("net.bridge", "gbtest", "02:67:00:00:00:01", "1400", NULL) == 0);
 	CHECK(run("net.bridge", "gbtest", "02:67:00:00:00:01", "1400", NULL) == 0);
+	CHECK(run("net.bridge", "br-named", "02:67:00:00:00:02", "1400", "gbnamed", NULL) == 0);
+	CHECK(run("net.bridge", "br-named", "02:67:00:00:00:02", "1400", "gbnamed", NULL) == 0);
+	CHECK(run("net.bridge", "br-named", "02:67:00:00:00:03", "1400", "gbnamed", NULL) == EEXIST);
+	CHECK(run("net.bridge", "gbtest", "02:67:00:00:00:02", "1400", "gbnamed", NULL) == EEXIST);
+	CHECK(run("net.delete", "host", "gbnamed", NULL) == 0);
+	CHECK(run("net.delete", "host", "br-named", NULL) == ENODEV);
 	CHECK(run("net.bridge", "a-name-that-is-too-long", "02:67:00:00:00:01", "1400", NULL) == EINVAL);
 	CHECK(run("net.bridge", "gbother", "02:67:00:00:00", "1400", NULL) == EINVAL);
 	CHECK(run("net.bridge", "gbother", "02:67:00:00:00:01", "1", NULL) != 0);

@@ -82,6 +82,8 @@ export function directElement({ protocol, port, target }: { protocol: PortProtoc
 /** What the firewall knows of a network. */
 export function networkElements(network: {
   bridge: string
+  /** By somebody else than us: rules cannot know the bridge by its prefix. */
+  isNamed: boolean
   subnets: readonly Subnet[]
   gateways: readonly Address[]
   modes: Readonly<Record<4 | 6, GatewayMode>>
@@ -91,6 +93,8 @@ export function networkElements(network: {
 }): Element[] {
   const bridge = nameHex(network.bridge)
   const elements: Element[] = []
+  // First to come and last to go.
+  if (network.isNamed) elements.push({ family: 'inet', set: 'named', key: bridge, data: '-' })
   if (network.icc) elements.push({ family: 'inet', set: 'talk', key: bridge + bridge, data: '-' })
   if (network.internal) elements.push({ family: 'inet', set: 'internal', key: bridge, data: '-' })
   for (const gateway of network.gateways)

@@ -5,20 +5,20 @@ import { type Address, type Family, formatAddress, type Subnet } from './address
 export type Where = 'host' | `sandbox:${string}` | `pid:${number}`
 
 export interface BridgePlan {
+  /** Its name in the kernel. */
   readonly bridge: string
+  /** Name by which we find it, where that is another one; '' where not. */
+  readonly ourName: string
   readonly mac: string
   readonly mtu: number
-  /** '' for none. */
-  readonly alternativeName: string
   readonly gateways: readonly { address: Address; subnet: Subnet }[]
 }
 
 /** Makes the bridge, or brings an existing one to this state. */
-export function bridgeOps({ bridge, mac, mtu, alternativeName, gateways }: BridgePlan): Op[] {
+export function bridgeOps({ bridge, ourName, mac, mtu, gateways }: BridgePlan): Op[] {
   const hasIpv6 = gateways.some(({ address }) => address.family === 6)
   return [
-    ['net.bridge', bridge, mac, String(mtu)],
-    ...(alternativeName ? ([['net.altname', bridge, alternativeName]] satisfies Op[]) : []),
+    ['net.bridge', bridge, mac, String(mtu), ...(ourName ? [ourName] : [])],
     ['net.sysctl?', 'host', `net/ipv6/conf/${bridge}/accept_ra`, '0'],
     ['net.sysctl?', 'host', `net/ipv6/conf/${bridge}/autoconf`, '0'],
     ['net.sysctl?', 'host', `net/ipv6/conf/${bridge}/accept_dad`, '0'],

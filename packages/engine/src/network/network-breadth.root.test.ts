@@ -69,11 +69,31 @@ describe('driver options', () => {
     for (const container of [a, b]) await lab.stop(container)
     await lab.network.remove('lab', 'optional')
   })
-  it('give the bridge a further name on the host', async () => {
+  it('give the bridge its name on the host, behind the same firewall', async () => {
     const name = `br-${lab.instanceId}`
     const options = { 'com.docker.network.bridge.name': name }
     const { bridge } = await make({ name: 'named', options })
-    expect((await lab.run(null, ['ip', '-o', 'link', 'show', name])).output).toContain(bridge)
+    expect((await lab.run(null, ['ip', '-o', 'link', 'show', bridge])).output).toMatch(new RegExp(`^\\d+: ${name}: `))
+    const [a, b] = [
+      await lab.start('ba', { endpoints: [{ network: 'named' }], ports: [{ containerPort: 80, hostPort: 28303 }] }),
+      await lab.start('bb'),
+    ]
+    for (const each of [a, b]) await lab.serve(each, 'tcp', 80)
+    await lab.serve(process.pid, 'tcp', 28998)
+    const holds = async () => {
+      expect(await lab.ask(a, 'tcp', outside.address, 7000)).toBe(outside.hostAddress)
+      expect(await lab.ask(outside.pid, 'tcp', outside.hostAddress, 28303)).toBe(outside.address)
+      expect(await lab.ask(a, 'tcp', outside.hostAddress, 28303)).toBe(a.sandbox.endpoints[0]?.ipv4Gateway)
+      expect(await lab.ask(b, 'tcp', a.address, 80, blockedMs)).toBe('timeout')
+      expect(await lab.ask(a, 'tcp', b.address, 80, blockedMs)).toBe('timeout')
+      expect(await lab.ask(outside.pid, 'tcp', a.address, 80, blockedMs)).toBe('timeout')
+      expect(await lab.ask(a, 'tcp', a.sandbox.endpoints[0]?.ipv4Gateway ?? '', 28998, blockedMs)).toBe('timeout')
+    }
+    await holds()
+    await lab.crash()
+    await lab.boot()
+    await holds()
+    for (const each of [a, b]) await lab.stop(each)
     await expect(make({ name: 'again', options })).rejects.toMatchObject({ code: 'already_exists' })
     await expect(make({ name: 'again', options: { 'com.docker.network.bridge.name': 'lo' } })).rejects.toMatchObject({
       code: 'already_exists',

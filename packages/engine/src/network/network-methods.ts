@@ -53,7 +53,7 @@ async function tryLink(state: NetworkState, network: Network): Promise<void> {
   }
 }
 
-/** A bridge that is to be known by a name is made at once: somebody else may have the name. Throws `already_exists`. */
+/** A bridge whose name was chosen is made at once: somebody else may have the name. Throws `already_exists`. */
 async function tryName(state: NetworkState, network: Network): Promise<void> {
   try {
     await bringUp(state, network)

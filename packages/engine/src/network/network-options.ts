@@ -18,7 +18,7 @@ export interface NetworkOptions {
   readonly parent: string
   /** Of macvlan or ipvlan. */
   readonly mode: string
-  /** Further name of the bridge on the host; '' for none. The first one is ours: the firewall knows its bridges by it. */
+  /** Name of the bridge on the host; '' where we choose it. */
   readonly bridgeName: string
   /** Largest packet as asked for; 0: the parent's. */
   readonly mtu: number
@@ -29,7 +29,7 @@ export interface NetworkOptions {
 
 const bridge = 'com.docker.network.bridge.'
 const interfacePrefixes = ['com.docker.network.container_iface_prefix', 'com.docker.network.container_interface_prefix']
-const linkName = /^(?!\.{1,2}$)[^\s/:%]{1,15}$/
+const linkName = /^(?!\.{1,2}$)[^\s/:%"*\\]{1,15}$/
 const mtuOption = 'com.docker.network.driver.mtu'
 const modes = { macvlan: ['bridge', 'private', 'vepa', 'passthru'], ipvlan: ['l2', 'l3', 'l3s'] } as const
 

@@ -16,6 +16,7 @@ export interface NetworkRecord {
   readonly builtin: boolean
   /** The subnets were picked by us: they may be picked again while nobody uses the network. */
   readonly automatic: boolean
+  /** Name of the bridge, or a further one where somebody chose its name. */
   readonly bridge: string
   readonly createdAt: string
 }
@@ -56,6 +57,10 @@ export class Network {
   get isBridge(): boolean {
     return this.record.spec.driver === 'bridge'
   }
+  /** What the kernel, and so the firewall, calls the bridge. */
+  get bridge(): string {
+    return this.options.bridgeName || this.record.bridge
+  }
   /** Without one, containers route by the link alone. */
   hasGateway(family: 4 | 6): boolean {
     return !this.options.mode.startsWith('l3') && this.options.gatewayModes[family] !== 'isolated'
@@ -69,10 +74,10 @@ export class Network {
   }
   get bridgePlan(): BridgePlan {
     return {
-      bridge: this.record.bridge,
+      bridge: this.bridge,
+      ourName: this.options.bridgeName && this.record.bridge,
       mac: macOf(this.pools[0]?.gateway.value ?? 1n),
       mtu: this.record.spec.mtu,
-      alternativeName: this.options.bridgeName,
       gateways: this.pools
         .filter(({ subnet: { family } }) => this.hasGateway(family) && !(family === 4 && this.options.inhibitIpv4))
         .map(({ gateway, subnet }) => ({ address: gateway, subnet })),
@@ -80,11 +85,13 @@ export class Network {
   }
   /** What the firewall needs to know. */
   get firewall() {
-    const { bridge, spec } = this.record
+    const { bridge } = this
+    const { spec } = this.record
+    const isNamed = this.options.bridgeName !== ''
     // Containers ask there on the default network only: on others they have an address for it of their own.
     const gateways = this.record.builtin ? this.gateways : []
     const modes = this.options.gatewayModes
-    return { bridge, subnets: this.subnets, gateways, modes, icc: spec.icc, internal: spec.internal, masquerade: spec.masquerade }
+    return { bridge, isNamed, subnets: this.subnets, gateways, modes, icc: spec.icc, internal: spec.internal, masquerade: spec.masquerade }
   }
   releaseAddresses(addresses: readonly string[]): void {
     for (const text of addresses) {

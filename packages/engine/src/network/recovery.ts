@@ -28,7 +28,7 @@ export async function recoverNetworks(state: NetworkState, running: readonly { c
     else kept.push({ ...record, pid })
   }
   await state.ops([
-    ['nft.load', `${state.dependencies.config.nativeDir}/gantry-nft`, firewallRuleset(state.names)],
+    ['nft.load', `${state.dependencies.config.nativeDir}/gantry-nft`, firewallRuleset(state.names, namedBridges(state))],
     ...guardOps(state, kept),
   ])
   const links = await sweepLinks(state, kept)
@@ -40,6 +40,13 @@ export async function recoverNetworks(state: NetworkState, running: readonly { c
   await restorePorts(state)
   await state.ports.dropStrays()
   await warnOfForeignFirewalls(state)
+}
+
+function namedBridges(state: NetworkState): string[] {
+  return state.networks
+    .all()
+    .filter(({ options }) => options.bridgeName)
+    .map(({ bridge }) => bridge)
 }
 
 function guardOps(state: NetworkState, kept: readonly SandboxRecord[]): Op[] {

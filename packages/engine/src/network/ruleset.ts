@@ -20,12 +20,15 @@ export function noFirewall({ table }: KernelNames): string {
  * - family bridge, `from_port`: each port sends only with the MAC and addresses it was given; no router advertisements, no answers of
  *   a DHCP server; `chatter` bounds its ARP and neighbour messages.
  *
+ * Bridges are known by their prefix, or as `named`, which is complete from the first moment: without it their traffic would pass.
+ *
  * An `accept` here ends only our own table's say: other tables of the host still decide for themselves.
  */
-export function firewallRuleset(names: KernelNames): string {
+export function firewallRuleset(names: KernelNames, named: readonly string[] = []): string {
   const { table, bridgePrefix, linkPrefix } = names
   const ours = `"${bridgePrefix}*"`
   return `${noFirewall(names)}table inet ${table} {
+  set named { type ifname;${named.length > 0 ? ` elements = { ${named.map((name) => `"${name}"`).join(', ')} };` : ''} }
   set talk { type ifname . ifname; }
   set internal { type ifname; }
   set gateways4 { type ipv4_addr; }
@@ -64,14 +67,20 @@ export function firewallRuleset(names: KernelNames): string {
   }
   chain postrouting {
     type nat hook postrouting priority 100; policy accept;
-    oifname ${ours} ct status dnat ip saddr @subnets4 masquerade
-    oifname ${ours} ct status dnat ip6 saddr @subnets6 masquerade
-    oifname != ${ours} ip saddr @masquerade4 masquerade
-    oifname != ${ours} ip6 saddr @masquerade6 masquerade
+    oifname ${ours} jump to_container
+    oifname @named jump to_container
+    ip saddr @masquerade4 masquerade
+    ip6 saddr @masquerade6 masquerade
+  }
+  chain to_container {
+    ct status dnat ip saddr @subnets4 masquerade
+    ct status dnat ip6 saddr @subnets6 masquerade
+    accept
   }
   chain input {
     type filter hook input priority 0; policy accept;
     iifname ${ours} jump to_host
+    iifname @named jump to_host
   }
   chain to_host {
     ct state vmap { established : accept, related : accept, invalid : drop }
@@ -86,8 +95,12 @@ export function firewallRuleset(names: KernelNames): string {
     type filter hook forward priority 0; policy accept;
     iifname ${ours} jump across
     oifname ${ours} jump across
+    iifname @named jump across
+    oifname @named jump across
   }
   chain from_outside {
+    iifname ${ours} return
+    iifname @named return
     oifname @open4 meta nfproto ipv4 accept
     oifname @open6 meta nfproto ipv6 accept
     oifname @routed4 icmp type echo-request accept
@@ -106,8 +119,9 @@ export function firewallRuleset(names: KernelNames): string {
     iifname @internal drop
     oifname @internal drop
     ct status dnat accept
-    iifname != ${ours} jump from_outside
+    jump from_outside
     oifname ${ours} drop
+    oifname @named drop
     accept
   }
 }
