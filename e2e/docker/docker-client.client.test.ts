@@ -6,6 +6,7 @@ import { dockerClient, environment, runOnTerminal, runProgram } from './support/
 import { type Engine, startDockerd, startGantry } from './support/engines.ts'
 import { testImage, testImageArchive } from './support/test-image.ts'
 import { type Step, steps } from './steps.ts'
+import { longName, subcommands } from './support/subcommands.ts'
 
 const folder = mkdtempSync('/var/tmp/gantry-test-client-')
 let archive = ''
@@ -58,13 +59,19 @@ describe('the stock docker client', () => {
     await registry.close()
   })
   const home = mkdtempSync(join(folder, 'home-'))
-  const docker = (...args: string[]) => runProgram(dockerClient, args, environment(gantry.socket, home))
+  /** Commands that came to what they should; a failing test says so by itself. */
+  const passed = new Set<string>()
+  const docker = (...args: string[]) => {
+    passed.add(longName(args))
+    return runProgram(dockerClient, args, environment(gantry.socket, home))
+  }
 
   test("gets the same from Gantry and from Docker's engine, but for what docs/docker-compat.md lists", async () => {
     const dockerd = await startDockerd()
     try {
       const ours = await runScript(gantry, (step) => step)
       expect(ours.wrong).toEqual([])
+      for (const step of steps) passed.add(longName(step.run({ folder, archive })))
       const theirs = await runScript(dockerd, (step) => ({ ...step, ...step.differs }))
       expect(theirs.wrong).toEqual([])
       const isSame = (_: string, index: number) => steps[index]?.differs === undefined
@@ -93,6 +100,8 @@ describe('the stock docker client', () => {
       stderr: expect.stringMatching(/manifest unknown|not found/),
     })
     await docker('rmi', name)
+    expect(await docker('login', '-u', 'joe', '-p', 'secret', registry.address)).toMatchObject({ exitCode: 0, stdout: 'Login Succeeded\n' })
+    expect(await docker('logout', registry.address)).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(registry.address) })
   })
 
   test('has a real terminal with run -it, exec -it and attach, and leaves it by its keys', async () => {
@@ -131,5 +140,13 @@ describe('the stock docker client', () => {
     await docker('run', '-d', '--name', 'talker', testImage, 'sh', '-c', 'echo first; sleep 2; echo last')
     expect(await docker('logs', '-f', 'talker')).toMatchObject({ exitCode: 0, stdout: 'first\nlast\n' })
     await docker('rm', '-f', 'talker')
+  })
+
+  // Last, as it counts what the tests before it ran.
+  test('has passed with every subcommand that concerns the engine of one host', async () => {
+    const all = await subcommands(dockerClient, environment(gantry.socket, home))
+    console.log(`docker subcommands that pass: ${all.filter((name) => passed.has(name)).length} of ${all.length}`)
+    expect(all.length).toBeGreaterThan(50)
+    expect(all.filter((name) => !passed.has(name))).toEqual([])
   })
 })

@@ -48,6 +48,7 @@ const images: Step[] = [
   inFolder(({ folder }) => ['save', '-o', join(folder, 'saved.tar'), 'judge:two']),
   step(['rmi', 'judge:two'], { out: 'Untagged: judge:two\n' }),
   inFolder(({ folder }) => ['load', '-q', '-i', join(folder, 'saved.tar')], { out: 'Loaded image: judge:two\n' }),
+  step(['builder', 'prune', '-af'], { out: /^Total(:\t| reclaimed space: )0B\n$/ }),
   step(['image', 'inspect', 'nosuch:1'], { exit: 1, err: /No such image: nosuch:1/ }),
   step(['rmi', 'nosuch:1'], { exit: 1, err: /No such image: nosuch:1/ }),
 ]
@@ -70,6 +71,7 @@ const runs: Step[] = [
   step(['create', '--name', 'made', image, 'echo', 'made'], { out: /^[0-9a-f]{64}\n$/ }),
   step(['create', '--name', 'made', image], { exit: 1, err: /Conflict\. The container name "\/made" is already in use/ }),
   step(['start', '-a', 'made'], { out: 'made\n' }),
+  step(['container', 'inspect', '--format', '{{.State.Status}} {{.State.ExitCode}}', 'made'], { out: 'exited 0\n' }),
   step(['wait', 'made'], { out: '0\n' }),
   step(['rm', 'made'], { out: 'made\n' }),
   step(['rm', 'made'], { exit: 1, err: /No such container: made/ }),

@@ -204,3 +204,38 @@ it('counts what everything takes', async () => {
   expect(await docker('system', 'df', '-v')).toMatch(/busybox +latest +[0-9a-f]{12} .* 1\.\d+MB +0\n/)
   await docker('rmi', 'counted:1')
 })
+
+it('pulls and saves images of another machine’s platform, out of a list of several', async () => {
+  const [here, elsewhere] = process.arch === 'arm64' ? ['arm64', 'amd64'] : ['amd64', 'arm64']
+  const name = (tag: string) => `${open.address}/lib/many:${tag}`
+  writeFileSync(join(folder, 'only-file'), elsewhere)
+  await command('tar', ['-C', folder, '-cf', join(folder, 'foreign.tar'), 'only-file'])
+  await docker('import', '--platform', `linux/${elsewhere}`, join(folder, 'foreign.tar'), name('foreign'))
+  await docker('tag', 'busybox', name('native'))
+  for (const tag of ['foreign', 'native']) {
+    await docker('push', name(tag))
+    await docker('rmi', name(tag))
+  }
+  await docker('manifest', 'create', '--insecure', name('all'), name('foreign'), name('native'))
+  await docker('manifest', 'push', '--insecure', name('all'))
+
+  const platformOf = (image: string) => docker('image', 'inspect', '-f', '{{.Os}}/{{.Architecture}}', image)
+  await docker('pull', name('all'))
+  expect(await platformOf(name('all'))).toBe(`linux/${here}\n`)
+  await docker('pull', '--platform', `linux/${elsewhere}`, name('all'))
+  expect(await platformOf(name('all'))).toBe(`linux/${elsewhere}\n`)
+  expect(await refused('pull', '--platform', 'linux/s390x', name('all'))).toContain('no matching manifest for')
+
+  const saved = join(folder, 'foreign-saved.tar')
+  expect(await refused('save', '--platform', `linux/${here}`, '-o', saved, name('all'))).toContain(
+    `its platform (linux/${elsewhere}) does not match the specified platform (linux/${here})`,
+  )
+  await docker('save', '--platform', `linux/${elsewhere}`, '-o', saved, name('all'))
+  const copied = await command('skopeo', ['inspect', '--config', `docker-archive:${saved}`])
+  expect(JSON.parse(copied.out)).toMatchObject({ os: 'linux', architecture: elsewhere })
+  await docker('rmi', name('all'))
+  expect(await refused('load', '--platform', `linux/${elsewhere}`, '-i', saved)).toContain('cannot be chosen from an archive')
+  await docker('load', '-i', saved)
+  expect(await platformOf(name('all'))).toBe(`linux/${elsewhere}\n`)
+  await docker('rmi', name('all'))
+})

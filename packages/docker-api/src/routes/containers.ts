@@ -5,6 +5,7 @@ import {
   getContainer,
   listContainerRows,
   listExecs,
+  listImages,
   projectHost,
   pruneContainers,
   removeContainer,
@@ -78,7 +79,8 @@ export const containerRoutes: readonly Route[] = [
       const rows = await call.run(listContainerRows, { all: true, size })
       const now = new Date()
       const shown = chooseContainers(rows, { all: call.query.all, limit: call.query.limit ?? 0, filters })
-      return json(shown.map((row) => toListItem(row, { version: call.version, now })))
+      const sizes = new Map((size ? await call.run(listImages, {}) : []).map((image) => [image.id, image.sizeBytes]))
+      return json(shown.map((row) => toListItem(row, { version: call.version, now, imageBytes: sizes.get(row.imageId) ?? 0 })))
     },
   }),
   route({
@@ -92,7 +94,8 @@ export const containerRoutes: readonly Route[] = [
         call.run(listExecs, { container }),
       ])
       const running = execs.filter((exec) => exec.running).map((exec) => exec.id)
-      return json(toInspect(found, { version: call.version, execIds: running }))
+      const imageBytes = call.query.size ? await bytesOfImage(call, found.imageId) : 0
+      return json(toInspect(found, { version: call.version, execIds: running, imageBytes }))
     },
   }),
   route({
@@ -168,6 +171,11 @@ export const containerRoutes: readonly Route[] = [
     },
   }),
 ]
+
+async function bytesOfImage(call: Pick<Call, 'run'>, id: string): Promise<number> {
+  const images = await call.run(listImages, {})
+  return images.find((image) => image.id === id)?.sizeBytes ?? 0
+}
 
 /** What the agent tells without asking `ps`. */
 const isPlainTop = (args: readonly string[]) => args.length === 0 || (args.length === 1 && args[0] === '-ef')

@@ -1,11 +1,14 @@
 import { GantryError } from '@gantry/contracts'
-import { listImages, listRegistryTags, loadImage, pullFor, pushFor, saveImages } from '@gantry/core'
+import { listImages, listRegistryTags, loadImage, projectHost, pullFor, pushFor, saveImages } from '@gantry/core'
 import { z } from 'zod'
 import { DockerError } from '../errors.ts'
 import { flag, list, text } from '../query.ts'
 import { type Call, type Route, route } from '../route.ts'
 import { importFromBody } from './build.ts'
+import { inspectOr404 } from './images.ts'
+import { goArchitecture } from './system.ts'
 import { joinName, splitName } from '../translate/image-name.ts'
+import { isPlatform, parsePlatform, requirePlatform } from '../translate/platform.ts'
 import { type JsonMessage, PullWords, loadWords, pushWords } from '../translate/progress.ts'
 import { readRegistryAuth } from '../translate/registry-auth.ts'
 import { jsonStream } from '../wire/json-stream.ts'
@@ -91,7 +94,7 @@ const push = route({
 })
 
 /** Without a tag: all that the name has here. */
-async function pushAll(call: Pick<Call, 'run' | 'request' | 'signal'>, asked: string, tell: Tell): Promise<void> {
+async function pushAll(call: Pulling, asked: string, tell: Tell): Promise<void> {
   const auth = readRegistryAuth(call.request)
   const { name, tag } = splitName(asked)
   tell({ status: `The push refers to repository [${name}]` })
@@ -100,6 +103,7 @@ async function pushAll(call: Pick<Call, 'run' | 'request' | 'signal'>, asked: st
   const wanted = tag === undefined ? known : known.filter((each) => each === asked)
   if (wanted.length === 0) throw new DockerError(404, `An image does not exist locally with the tag: ${name}`)
   for (const reference of wanted) {
+    await checkPlatform(call, reference, call.query.platform)
     const word = splitName(reference).tag ?? 'latest'
     const follower = {
       signal: call.signal,
@@ -109,12 +113,26 @@ async function pushAll(call: Pick<Call, 'run' | 'request' | 'signal'>, asked: st
   }
 }
 
+async function checkPlatform(call: Pick<Call, 'run'>, name: string, platform: string | undefined): Promise<void> {
+  if (platform !== undefined) requirePlatform(name, platform, await inspectOr404(call, name))
+}
+
+/** Of several platforms in an archive that of this machine is taken. */
+async function checkLoadable(call: Pick<Call, 'run'>, platform: string | undefined): Promise<void> {
+  if (platform === undefined) return
+  const host = await call.run(projectHost, {})
+  const here = { os: 'linux', architecture: goArchitecture(host.architecture) }
+  if (isPlatform(parsePlatform(platform), here)) return
+  throw new GantryError('unsupported', `images of ${platform} cannot be chosen from an archive`, { remedy: 'leave platform out' })
+}
+
 const loading = route({
   method: 'POST',
   path: '/images/load',
   query: z.object({ quiet: flag, platform: text }),
-  handle: (call) =>
-    jsonStream(
+  async handle(call) {
+    await checkLoadable(call, call.query.platform)
+    return jsonStream(
       call,
       toldLines<JsonMessage>((tell) => {
         const onProgress = (line: Parameters<typeof loadWords>[0]) => {
@@ -122,12 +140,14 @@ const loading = route({
         }
         return call.run(loadImage({ archive: call.request, onProgress, signal: call.signal }), {})
       }),
-    ),
+    )
+  },
 })
 
-async function save(call: Pick<Call, 'run' | 'stream' | 'signal'>, names: readonly string[]): Promise<undefined> {
+async function save(call: Saving, names: readonly string[]): Promise<undefined> {
   const images: string[] = []
   for (const name of names) images.push(...(await namesOf(call, name)))
+  for (const image of images) await checkPlatform(call, image, call.query.platform)
   let out: ReplyStream | undefined
   const onBytes = async (bytes: Uint8Array) => {
     out ??= call.stream('application/x-tar')
@@ -142,6 +162,10 @@ async function save(call: Pick<Call, 'run' | 'stream' | 'signal'>, names: readon
   }
   ;(out ?? call.stream('application/x-tar')).end()
   return undefined
+}
+
+interface Saving extends Pick<Call, 'run' | 'stream' | 'signal'> {
+  readonly query: { platform?: string | undefined }
 }
 
 /** A bare name means all its tags; anything else is itself. */
@@ -161,12 +185,17 @@ export const imageStreamRoutes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/images/get',
-    query: z.object({ names: list }),
+    query: z.object({ names: list, platform: text }),
     handle(call) {
       const names = call.query.names.flatMap((name) => name.split(',')).filter((name) => name !== '')
       if (names.length === 0) throw new DockerError(400, 'no images were named')
       return save(call, names)
     },
   }),
-  route({ method: 'GET', path: '/images/{name*}/get', handle: (call) => save(call, [call.params.name]) }),
+  route({
+    method: 'GET',
+    path: '/images/{name*}/get',
+    query: z.object({ platform: text }),
+    handle: (call) => save(call, [call.params.name]),
+  }),
 ]

@@ -7,6 +7,7 @@ import { flag, text } from '../query.ts'
 import { type Call, type Route, json, route } from '../route.ts'
 import { joinName } from '../translate/image-name.ts'
 import { toDistribution, toHistory, toImageInspect, toListItem, toRemoved } from '../translate/images.ts'
+import { requirePlatform } from '../translate/platform.ts'
 import { authSchema, readRegistryAuth, toRegistryAuth } from '../translate/registry-auth.ts'
 
 /** Docker's words, with the name as the client gave it. */
@@ -134,12 +135,22 @@ export const imageRoutes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/images/{name*}/json',
-    handle: async (call) => json(toImageInspect(await inspectOr404(call, call.params.name), call.version)),
+    query: z.object({ platform: text }),
+    async handle(call) {
+      const image = await inspectOr404(call, call.params.name)
+      requirePlatform(call.params.name, call.query.platform, image)
+      return json(toImageInspect(image, call.version))
+    },
   }),
   route({
     method: 'GET',
     path: '/images/{name*}/history',
-    handle: async (call) => json(toHistory(await inspectOr404(call, call.params.name))),
+    query: z.object({ platform: text }),
+    async handle(call) {
+      const image = await inspectOr404(call, call.params.name)
+      requirePlatform(call.params.name, call.query.platform, image)
+      return json(toHistory(image))
+    },
   }),
   pruning,
   tagging,

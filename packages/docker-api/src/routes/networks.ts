@@ -1,5 +1,14 @@
 import { GantryError, type NetworkInspect } from '@gantry/contracts'
-import { connectNetwork, createNetwork, disconnectNetwork, inspectNetwork, listNetworks, pruneNetworks, removeNetwork } from '@gantry/core'
+import {
+  connectNetwork,
+  createNetwork,
+  disconnectNetwork,
+  inspectNetwork,
+  listContainerRows,
+  listNetworks,
+  pruneNetworks,
+  removeNetwork,
+} from '@gantry/core'
 import { z } from 'zod'
 import { DockerError } from '../errors.ts'
 import { type Filters, filters } from '../filters.ts'
@@ -103,7 +112,7 @@ async function list(call: Call, asked: Filters): Promise<object[]> {
       labels: {},
       used: true,
     },
-    shown: toPredefined(network, call.projectId, call.version),
+    shown: toPredefined(network, { projectId: call.projectId, version: call.version, users: [] }),
   }))
   for (const type of asked.get('type'))
     if (type !== 'custom' && type !== 'builtin') throw new DockerError(400, `invalid filter: 'type'='${type}'`)
@@ -135,7 +144,14 @@ function fits(facts: Facts, asked: Filters): boolean {
 
 async function inspect(call: Call, reference: string): Promise<object> {
   const mode = findPredefined(reference, call.projectId)
-  return mode ? toPredefined(mode, call.projectId, call.version) : toNetwork(await find(call, reference), call.version, true)
+  if (mode) return toPredefined(mode, { projectId: call.projectId, version: call.version, users: await usersOf(call, mode) })
+  return toNetwork(await find(call, reference), call.version, true)
+}
+
+/** Containers that run in this mode now. */
+async function usersOf(call: Call, { name }: PredefinedNetwork) {
+  const rows = await call.run(listContainerRows, { all: true })
+  return rows.filter(({ state, details }) => state.pid > 0 && details?.networkMode === name)
 }
 
 async function find(call: Call, reference: string): Promise<NetworkInspect> {

@@ -29,6 +29,8 @@ export const swarmRoutes: readonly Route[] = [
     ['POST', '/swarm/update'],
     ['GET', '/swarm/unlockkey'],
     ['POST', '/swarm/unlock'],
+    // Only volumes of a swarm's clusters can be changed.
+    ['PUT', '/volumes/{name}'],
     ...kinds.flatMap((kind): [Method, string][] => [
       ['GET', `/${kind}`],
       ['POST', `/${kind}/create`],

@@ -60,8 +60,10 @@ function withQuery(path: string, ...parts: (string | undefined)[]): string {
 }
 
 /** Rows that say the same to everybody: no swarm, no plugins, no checkpoints. */
-export const isRefusing = ({ path }: Route): boolean =>
-  /^\/(swarm|nodes|services|tasks|secrets|configs|plugins)\b|\/checkpoints/.test(path) || path === '/images/search'
+export const isRefusing = ({ method, path }: Route): boolean =>
+  /^\/(swarm|nodes|services|tasks|secrets|configs|plugins)\b|\/checkpoints/.test(path) ||
+  path === '/images/search' ||
+  (method === 'PUT' && path === '/volumes/{name}')
 
 /** Docker's words for what is not there. */
 const missing: readonly [RegExp, RegExp][] = [

@@ -7,7 +7,10 @@ import { never } from './times.ts'
 const runningStatuses: readonly string[] = ['running', 'paused', 'restarting']
 
 /** GET /containers/{id}/json. */
-export function toInspect(container: ContainerInspect, { version, execIds }: { version: number; execIds: readonly string[] }): object {
+export function toInspect(
+  container: ContainerInspect,
+  { version, execIds, imageBytes }: { version: number; execIds: readonly string[]; imageBytes: number },
+): object {
   const { id, name, args, state, spec, sizeRwBytes: size } = container
   const folder = container.logPath.replace(/\/log\/[^/]*$/, '')
   return {
@@ -31,7 +34,7 @@ export function toInspect(container: ContainerInspect, { version, execIds }: { v
     ExecIDs: execIds.length > 0 ? execIds : null,
     HostConfig: toHostConfig(spec),
     GraphDriver: { Data: null, Name: container.storageDriver },
-    ...(size === undefined ? {} : { SizeRw: size, SizeRootFs: size }),
+    ...(size === undefined ? {} : { SizeRw: size, SizeRootFs: imageBytes + size }),
     Mounts: toMountPoints(container.resolvedMounts),
     Config: toConfig(container, version),
     NetworkSettings: toNetworkSettings(container, version),

@@ -5,7 +5,7 @@ import { toMountPoints } from './mount-points.ts'
 import { unixSeconds } from './times.ts'
 
 /** One row of GET /containers/json. */
-export function toListItem(row: ContainerRow, { version, now }: { version: number; now: Date }): object {
+export function toListItem(row: ContainerRow, { version, now, imageBytes }: { version: number; now: Date; imageBytes: number }): object {
   const { endpoints = [], mounts = [], networkMode = 'bridge', wantedNetworks = [], exposedPorts = [] } = row.details ?? {}
   const running = row.state.pid > 0
   return {
@@ -16,7 +16,7 @@ export function toListItem(row: ContainerRow, { version, now }: { version: numbe
     Command: row.command.map(shellWord).join(' '),
     Created: unixSeconds(row.createdAt),
     Ports: running ? toPortList(exposedPorts, row.ports) : [],
-    ...(row.sizeRwBytes === undefined ? {} : { SizeRw: row.sizeRwBytes, SizeRootFs: row.sizeRwBytes }),
+    ...(row.sizeRwBytes === undefined ? {} : { SizeRw: row.sizeRwBytes, SizeRootFs: imageBytes + row.sizeRwBytes }),
     Labels: row.labels,
     State: row.state.status,
     Status: statusText(row.state, now),

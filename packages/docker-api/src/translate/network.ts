@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { NetworkInspect } from '@gantry/contracts'
+import type { ContainerRow, NetworkInspect } from '@gantry/contracts'
 import { endpointId } from './endpoints.ts'
 
 type Attached = NetworkInspect['containers'][number]
@@ -14,19 +14,25 @@ export const predefined: readonly PredefinedNetwork[] = [
   { name: 'none', driver: 'null' },
 ]
 
+/** Who uses the host's network, or none, has no link and no address of its own. */
+const noAddresses = { MacAddress: '', IPv4Address: '', IPv6Address: '' }
+
 /** The same for as long as the project is there. */
 export function predefinedId({ name }: PredefinedNetwork, projectId: string): string {
   return createHash('sha256').update(`network ${name} of project ${projectId}`).digest('hex')
 }
 
-export function toPredefined(network: PredefinedNetwork, projectId: string, version: number): object {
+export function toPredefined(
+  network: PredefinedNetwork,
+  { projectId, version, users }: { projectId: string; version: number; users: readonly Pick<ContainerRow, 'id' | 'name'>[] },
+): object {
   return {
     Name: network.name,
     Id: predefinedId(network, projectId),
     Created: '1970-01-01T00:00:00Z',
     ...common({ driver: network.driver, ipv4: true, ipv6: false, internal: false }, version),
     IPAM: { Driver: 'default', Options: null, Config: [] },
-    Containers: {},
+    Containers: Object.fromEntries(users.map(({ id, name }) => [id, { Name: name, EndpointID: '', ...noAddresses }])),
     Options: {},
     Labels: {},
   }
