@@ -51,7 +51,7 @@ assert int(web.ports["80/tcp"][0]["HostPort"]) > 0
 assert [each.name for each in client.containers.list(filters={"label": "role=web"})] == ["py-web"]
 assert client.containers.list(filters={"label": ["role=web", "other"]}) == []
 code, (out, err) = web.exec_run(["sh", "-c", "echo out; echo err >&2; exit 3"], demux=True)
-assert (code, out, err) == (3, b"out\n", b"err\n")
+assert (code, out, err) == (3, b"out\n", b"err\n"), (code, out, err)
 assert web.exec_run("id -u", user="1000").output == b"1000\n"
 both = ["sh", "-c", "echo out; echo err >&2"]
 assert web.exec_run(both, stderr=False).output == b"out\n"
