@@ -39,7 +39,7 @@ describe.runIf(isOn)('a kernel with AppArmor', () => {
     const id = await agent.run({ command: ['sh', '-c', 'cat /proc/self/attr/apparmor/current; sleep 1000'] })
     await expect.poll(() => agent.logs(id)).toEqual([`${profile} (enforce)`])
     expect(await agent.inspect(id)).toMatchObject({ apparmorProfile: profile })
-    for (const spec of [{}, { privileged: true }]) expect((await agent.exec(id, label, spec)).stdout.trim()).toBe(`${profile} (enforce)`)
+    expect((await agent.exec(id, label)).stdout.trim()).toBe(`${profile} (enforce)`)
     await agent.kill()
     await agent.start()
     expect(await agent.inspect(id)).toMatchObject({ apparmorProfile: profile })
@@ -51,9 +51,9 @@ describe.runIf(isOn)('a kernel with AppArmor', () => {
     const open = { maskPaths: false, capAdd: ['SYS_ADMIN' as const], seccomp: 'unconfined', userns: 'host' as const }
     const id = await agent.run({ ...sleeper, ...open })
     const refused = [
-      'mount -t tmpfs none /mnt',
+      'mount -t tmpfs none /tmp',
       'mount -o remount,rw /sys',
-      'mkdir /root/a /root/b; mount --bind /root/a /root/b',
+      'mount --bind /tmp /var',
       'echo 1 >/proc/sys/kernel/panic_on_oops',
       'echo 1 >/proc/sys/vm/drop_caches',
       'echo h >/proc/sysrq-trigger',
@@ -64,7 +64,7 @@ describe.runIf(isOn)('a kernel with AppArmor', () => {
       expect([line, await shell(id, `(${line}) >/dev/null 2>&1 && echo went || echo refused`)]).toEqual([line, 'refused'])
     // The same, with nothing but the profile taken away, goes: it was the profile that refused.
     const free = await agent.run({ ...sleeper, ...open, apparmor: 'unconfined' })
-    expect(await shell(free, '(mount -t tmpfs none /mnt) 2>&1 && echo went')).toBe('went')
+    expect(await shell(free, '(mount -t tmpfs none /tmp) 2>&1 && ls /sys/firmware >/dev/null && echo went')).toBe('went')
     expect(await agent.inspect(free)).toMatchObject({ apparmorProfile: 'unconfined' })
     const usual = [
       'sleep 100 & kill $! && echo went',

@@ -121,7 +121,7 @@ async function runningJournald(): Promise<AsyncDisposable & { socket: string }> 
   if (existsSync(socket)) return { socket, async [Symbol.asyncDispose]() {} }
   const kept = existsSync('/run/log/journal')
   const child = spawn('/lib/systemd/systemd-journald', [], { stdio: 'ignore' })
-  await expect.poll(() => existsSync(socket)).toBe(true)
+  await expect.poll(() => existsSync(socket), { timeout: 60_000 }).toBe(true)
   return {
     socket,
     async [Symbol.asyncDispose]() {
