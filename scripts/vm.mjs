@@ -31,13 +31,18 @@ import { buildInitramfs, debianKernel } from './vm/kernel.mjs'
 import { chooseAccelerator, machine } from './vm/qemu.mjs'
 
 const packages = ['qemu-system-x86', 'busybox-static', 'cpio', 'kmod', 'e2fsprogs']
-/** What differs from newer kernels and the older hierarchy: limits, what the machine can do, starts, what isolates and shifts them, ipvlan and sctp. */
+/**
+ * What differs from newer kernels and the older hierarchy: limits, what the machine can do, starts, what isolates and shifts them;
+ * and what the kernel at hand may lack: ipvlan, sctp, AppArmor.
+ */
 const defaultTests = [
   'packages/engine/src/cgroup',
   'packages/engine/src/doctor',
   'packages/engine/src/kernel/start.root.test.ts',
   'packages/engine/src/kernel/isolation.root.test.ts',
   'packages/agent/src/unshifted.root.test.ts',
+  'packages/agent/src/limits.root.test.ts',
+  'packages/agent/src/apparmor.root.test.ts',
   'packages/engine/src/network/network-drivers.root.test.ts',
 ]
 const diskBytes = 20 * 1024 ** 3
