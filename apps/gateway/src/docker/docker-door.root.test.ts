@@ -131,7 +131,7 @@ describe('the stock client', () => {
     expect((await docker(['inspect', 'front'])).stderr).toContain('front')
     const events = await ok('events', '--since', '0.000000001', '--until=-1s', '--filter', `container=${id}`, '--format', '{{.Action}}')
     const words = events.split('\n').filter((word) => !word.startsWith('exec'))
-    expect(words).toEqual(['create', 'start', 'pause', 'unpause', 'rename', 'update', 'kill', 'die', 'destroy'])
+    expect(words).toEqual(['create', 'start', 'top', 'pause', 'unpause', 'rename', 'update', 'kill', 'die', 'destroy'])
   })
 })
 
