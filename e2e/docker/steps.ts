@@ -176,6 +176,13 @@ const networks: Step[] = [
     '/www',
   ]),
   step(['run', '--rm', '--network', 'front', image, 'wget', '-qO-', 'http://alpha/'], { out: 'hello from the test image\n' }),
+  step(
+    [
+      ...['run', '--rm', '--network', 'front', '--dns', '192.0.2.1', '--dns-search', 'example.net', '--dns-option', 'timeout:1', image],
+      ...['sh', '-c', 'sort /etc/resolv.conf; for name in alpha server.front 10.91.0.9; do nslookup $name 127.0.0.11 | tail -n +3; done'],
+    ],
+    { out: /nameserver 127\.0\.0\.11\noptions timeout:1 ndots:0\nsearch example\.net\n[\s\S]*10\.91\.0\.9[\s\S]*server\.front/ },
+  ),
   inspect('server', '{{.NetworkSettings.Networks.front.IPAddress}}', '10.91.0.9'),
   step(['network', 'rm', 'front'], { exit: 1, err: /has active endpoints/ }),
   step(['network', 'create', '--internal', 'back'], { out: /^[0-9a-f]{64}\n$/ }),

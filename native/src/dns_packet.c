@@ -9,7 +9,7 @@
 #include "core.h"
 
 enum { HEADER = 12, FIXED = 10, MOST_ADDRESSES = 1024 };
-enum { RESPONSE = 0x80, OPCODE = 0x78, AUTHORITATIVE = 0x04, TRUNCATED = 0x02, RECURSION_DESIRED = 0x01, RECURSION_AVAILABLE = 0x80 };
+enum { RESPONSE = 0x80, OPCODE = 0x78, TRUNCATED = 0x02, RECURSION_DESIRED = 0x01, RECURSION_AVAILABLE = 0x80 };
 /* Seconds. Short: a container's address changes when it starts again. */
 enum { TTL = 5 };
 
@@ -121,7 +121,7 @@ static bool read_question(const unsigned char *message, size_t length, struct qu
 static size_t begin_answer(const unsigned char *message, size_t end, enum rcode code, unsigned char *out)
 {
 	memcpy(out, message, end);
-	out[2] = (unsigned char)(RESPONSE | (message[2] & (OPCODE | RECURSION_DESIRED)) | (code == NO_ERROR ? AUTHORITATIVE : 0));
+	out[2] = (unsigned char)(RESPONSE | (message[2] & (OPCODE | RECURSION_DESIRED)));
 	out[3] = (unsigned char)(RECURSION_AVAILABLE | code);
 	put16(out + 4, end > HEADER);
 	memset(out + 6, 0, 6);

@@ -40,7 +40,7 @@ describe('resolv.conf', () => {
   })
   it('takes search and options that were asked for', () => {
     expect(containerResolvConf({ resolvers: ['10.0.0.1'], search: ['.'], options: ['use-vc'], host })).toBe(
-      'nameserver 10.0.0.1\noptions use-vc\n',
+      'nameserver 10.0.0.1\noptions use-vc ndots:0\n',
     )
   })
 })

@@ -85,7 +85,7 @@ export function formatResolvConf({ nameservers, search, options }: ResolvConf): 
 
 /**
  * The container asks our resolver, which asks `--dns` or the host's servers in turn. Search domains and options are the host's unless
- * given; a search domain `.` stands for none.
+ * given; a search domain `.` stands for none. Names of containers have no dots: unless said otherwise they are asked for as they are.
  */
 export function containerResolvConf(request: {
   resolvers: readonly string[]
@@ -94,7 +94,8 @@ export function containerResolvConf(request: {
   host: ResolvConf
 }): string {
   const search = request.search.length > 0 ? request.search.filter((domain) => domain !== '.') : request.host.search
-  const options =
-    request.options.length > 0 ? request.options : [...request.host.options.filter((option) => !option.startsWith('ndots:')), 'ndots:0']
+  const isNdots = (option: string) => option.startsWith('ndots:')
+  const wanted = request.options.length > 0 ? request.options : request.host.options.filter((option) => !isNdots(option))
+  const options = wanted.some(isNdots) ? wanted : [...wanted, 'ndots:0']
   return formatResolvConf({ nameservers: request.resolvers.slice(0, 3), search, options })
 }

@@ -189,7 +189,7 @@ describe('names', () => {
     await lab.probe(outside.pid, ['serveDns', '203.0.113.7'])
     const custom = await lab.start('custom', { dns: [outside.address], dnsSearch: ['example.net'], dnsOptions: ['timeout:2'] })
     expect(custom.sandbox.resolvConf).toBe(
-      `nameserver ${custom.sandbox.endpoints[0]?.ipv4Gateway}\nsearch example.net\noptions timeout:2\n`,
+      `nameserver ${custom.sandbox.endpoints[0]?.ipv4Gateway}\nsearch example.net\noptions timeout:2 ndots:0\n`,
     )
     expect(await lab.resolve(custom, 'www.example.org')).toBe('203.0.113.7')
     expect(await lab.resolve(custom, 'one')).toBe(one.address)
