@@ -179,7 +179,11 @@ const networks: Step[] = [
   step(
     [
       ...['run', '--rm', '--network', 'front', '--dns', '192.0.2.1', '--dns-search', 'example.net', '--dns-option', 'timeout:1', image],
-      ...['sh', '-c', 'sort /etc/resolv.conf; for name in alpha server.front 10.91.0.9; do nslookup $name 127.0.0.11 | tail -n +3; done'],
+      ...[
+        'sh',
+        '-c',
+        'sort /etc/resolv.conf; for name in alpha server.front; do nslookup -type=a $name 127.0.0.11; done; nslookup 10.91.0.9 127.0.0.11',
+      ],
     ],
     { out: /nameserver 127\.0\.0\.11\noptions timeout:1 ndots:0\nsearch example\.net\n[\s\S]*10\.91\.0\.9[\s\S]*server\.front/ },
   ),
