@@ -99,6 +99,12 @@ it('tells what clients do to a container in Docker’s order and words', async (
   ])
 })
 
+it('tells of images that are saved', async () => {
+  const { Id } = (await ask('GET', '/images/busybox/json')).body
+  await ask('GET', '/images/busybox/get')
+  expect(await told({ event: ['save'] })).toMatchObject([{ Type: 'image', Action: 'save', Actor: { ID: Id, Attributes: { name: Id } } }])
+})
+
 it('tells of a prune behind what it removed', async () => {
   await ask('POST', '/networks/create', { Name: 'gone' })
   await ask('POST', '/volumes/create', { Name: 'gone' })

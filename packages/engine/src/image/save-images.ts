@@ -24,6 +24,9 @@ export async function saveImages(context: ImageContext, request: SaveRequest): P
       await request.channel.write(chunk)
       bytes += chunk.length
     }
+    const { projectId } = request
+    for (const { image } of found)
+      context.events.emit({ type: 'image', action: 'save', id: image.id, projectId, attributes: { name: image.id } })
     return { bytes }
   } finally {
     lease.release()

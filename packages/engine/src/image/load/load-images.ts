@@ -107,7 +107,7 @@ async function store(
       await content.adopt(join(files.folder, file.stored), digest)
     },
   })
-  context.events.emit({ type: 'image', action: 'load', id: stored.id, projectId: request.projectId, attributes: {} })
+  context.events.emit({ type: 'image', action: 'load', id: stored.id, projectId: request.projectId, attributes: { name: stored.id } })
   return stored.id
 }
 
