@@ -71,7 +71,7 @@ describe.runIf(isOn)('a kernel with AppArmor', () => {
       'echo x >/proc/self/comm && echo went',
       'cat /proc/1/status >/dev/null && echo went',
       'touch /tmp/x && chown 1:1 /tmp/x && chmod 4755 /tmp/x && ln -s /tmp/x /tmp/y && rm /tmp/x && echo went',
-      'cp /bin/busybox /tmp/sh && /tmp/sh true && echo went',
+      'cp /bin/busybox /tmp/busybox && /tmp/busybox true && echo went',
       'unshare -U cat /proc/self/attr/apparmor/current',
     ]
     const plain = await agent.run({ ...sleeper, seccomp: 'unconfined' })
