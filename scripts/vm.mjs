@@ -1,7 +1,7 @@
 /**
  * Runs tests (or any command) on a stock Debian kernel with the unified cgroup hierarchy, in a throw-away virtual machine:
  *
- *   node scripts/vm.mjs                     the root tests of cgroups, mounts, starts and of networks that few kernels have
+ *   node scripts/vm.mjs                     the root tests of cgroups, mounts and starts
  *   node scripts/vm.mjs FILE.root.test.ts…  these root tests
  *   node scripts/vm.mjs -- COMMAND…         a command, in the root of the repository
  *
@@ -43,7 +43,6 @@ const defaultTests = [
   'packages/agent/src/unshifted.root.test.ts',
   'packages/agent/src/limits.root.test.ts',
   'packages/agent/src/apparmor.root.test.ts',
-  'packages/engine/src/network/network-drivers.root.test.ts',
 ]
 const diskBytes = 20 * 1024 ** 3
 
