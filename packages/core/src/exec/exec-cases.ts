@@ -25,8 +25,8 @@ export const createExec = useCase({
 const startFields = { ...execFields, detach: z.boolean().default(false), ...size }
 type Started = ByteStream<OutputOf<'exec.start'>>
 
-/** Runs it and carries its bytes; written down before it runs. */
-export function startExec(signal: AbortSignal): UseCase<z.ZodObject<typeof startFields, z.core.$strict>, Started> {
+/** Runs it and carries its bytes; written down before it runs. `allowed` is called before either, when nothing forbids it. */
+export function startExec(signal: AbortSignal, allowed?: () => void): UseCase<z.ZodObject<typeof startFields, z.core.$strict>, Started> {
   return useCase({
     verb: 'exec.start',
     permission: 'container.exec',
@@ -34,6 +34,7 @@ export function startExec(signal: AbortSignal): UseCase<z.ZodObject<typeof start
     input: z.strictObject(startFields),
     object: ({ id }) => `exec ${id.slice(0, 12)}`,
     async run(scope, input): Promise<Started> {
+      allowed?.()
       await scope.commit(async () => undefined)
       return openByteStream(scope, { method: 'exec.start', input, permission: 'container.exec', signal })
     },

@@ -6,6 +6,7 @@ import { whole } from '../query.ts'
 import { type Call, type Reply, type Route, json, route } from '../route.ts'
 import { optional, texts, word, yes } from '../translate/create/fields.ts'
 import { DetachKeys } from '../wire/detach-keys.ts'
+import type { HijackedStream } from '../wire/hijack.ts'
 import { pipeBytes } from '../wire/pipe-bytes.ts'
 import { stdcopyFrame, streamType } from '../wire/stdcopy.ts'
 import { reference } from './containers.ts'
@@ -91,21 +92,28 @@ async function start(call: Call<'/exec/{id}/start', unknown, z.output<typeof sta
   const looks = spec.openStdin || spec.openStdout || spec.openStderr
   const abort = new AbortController()
   const signal = AbortSignal.any([call.signal, abort.signal])
-  const bytes = await call.run(startExec(looks ? signal : new AbortController().signal), { id, detach: !looks, ...size })
-  const hijacked = call.hijack(streamType(call.version, spec.tty))
+  const held: { stream?: HijackedStream } = {}
+  // Some clients (docker-py) read the head through a buffer and lose what comes in one piece with it, so it goes out before the
+  // command is even started.
+  const hijack = () => {
+    held.stream ??= call.hijack(streamType(call.version, spec.tty))
+    return held.stream
+  }
   try {
-    const left = await pipeBytes(hijacked, bytes, {
+    const bytes = await call.run(startExec(looks ? signal : new AbortController().signal, hijack), { id, detach: !looks, ...size })
+    const left = await pipeBytes(hijack(), bytes, {
       detachKeys: spec.tty ? new DetachKeys(spec.detachKeys) : undefined,
       input: spec.openStdin,
       closesInput: !spec.tty,
     })
     if (left) await call.run(tellContainer, { container: containerId, action: 'exec_detach', execId: id })
   } catch (error) {
+    if (!held.stream) throw error
     // The connection is the client's already: the words go where the command's would.
     const { message } = renderError(error)
-    if (!call.signal.aborted) await hijacked.write(spec.tty ? `${message}\r\n` : stdcopyFrame(1, `${message}\r\n`))
+    if (!call.signal.aborted) await held.stream.write(spec.tty ? `${message}\r\n` : stdcopyFrame(1, `${message}\r\n`))
   } finally {
-    hijacked.end()
+    held.stream?.end()
     abort.abort()
   }
   return undefined
