@@ -1,12 +1,13 @@
 import { type Entry, tarOf } from '@gantry/engine/testing'
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
-import { developerPolicy } from '@gantry/contracts'
+import { developerPolicy, hostAdminPolicy } from '@gantry/contracts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type BuildOptions, buildTar } from './testing/builds.ts'
 import { settledCounts } from './testing/kernel-counts.ts'
@@ -41,7 +42,7 @@ beforeAll(async () => {
     const answer = answers[request.url ?? '']?.()
     const { status = 200, headers = {}, body = '', hangs = false } = answer ?? { status: 404, body: 'nothing is here' }
     response.writeHead(status, headers)
-    if (hangs) response.write('begun')
+    if (hangs || request.url?.startsWith('/v2/')) response.write('begun')
     else if (request.url === '/short') response.write(body, () => response.destroy())
     else response.end(body)
   }).listen(0, '127.0.0.1')
@@ -131,22 +132,66 @@ describe('ADD of an address', () => {
       })
     },
   )
+})
 
-  test('ends when the client goes away, and nothing stays', async () => {
-    await build('FROM busybox\nRUN true')
-    const before = await settledCounts(agent)
-    const abort = new AbortController()
-    const asked = once(server, 'request')
-    const building = build(`FROM busybox\nADD ${address}/hangs /x`, {}, abort.signal)
-    building.catch(() => undefined)
-    const [, response] = await asked
-    const closed = once(response, 'close')
-    abort.abort()
-    await expect(building).rejects.toBeDefined()
-    await closed
-    await expect.poll(() => readdirSync(`${agent.dataDir}/build/tmp`)).toEqual([])
-    await expect.poll(() => settledCounts(agent), { timeout: 60_000 }).toEqual(before)
-  })
+/** Builds that wait for a server, whatever they want of it, with what they have received so far. */
+const waiting = [
+  ['ADD', () => `FROM busybox\nADD ${address}/hangs /x`],
+  ['a pull', () => `FROM ${address.slice('http://'.length)}/hangs:1`],
+] as const
+
+test.each(waiting)('%s ends when the client goes away, and nothing stays', async (_, dockerfile) => {
+  await build('FROM busybox\nRUN true')
+  const before = await settledCounts(agent)
+  const abort = new AbortController()
+  const asked = once(server, 'request')
+  const building = build(dockerfile(), {}, abort.signal, [{ name: 'large', content: Buffer.alloc(8 << 20) }])
+  building.catch(() => undefined)
+  const [, response] = await asked
+  const closed = once(response, 'close')
+  abort.abort()
+  await expect(building).rejects.toBeDefined()
+  await closed
+  await expect.poll(() => readdirSync(`${agent.dataDir}/build/tmp`)).toEqual([])
+  await expect.poll(() => settledCounts(agent), { timeout: 60_000 }).toEqual(before)
+})
+
+test('a client that goes away while it sends, or while files are copied, leaves nothing', async () => {
+  await build('FROM busybox\nRUN true')
+  const before = await settledCounts(agent)
+  const large = [{ name: 'large', content: randomBytes(64 << 20) }]
+  const tar = await tarOf([{ name: 'Dockerfile', content: 'FROM busybox\nCOPY large /1\nCOPY large /2\nCOPY large /3' }, ...large])
+  const half = new AbortController()
+  const { channel, result } = agent.client.duplex('image.build', { projectId, policy: hostAdminPolicy }, { signal: half.signal })
+  result.catch(() => undefined)
+  await channel.write(tar.subarray(0, tar.length / 2))
+  await expect.poll(() => readdirSync(`${agent.dataDir}/build/tmp`)).toHaveLength(1)
+  half.abort()
+  await expect(result).rejects.toBeDefined()
+  await expect.poll(() => readdirSync(`${agent.dataDir}/build/tmp`)).toEqual([])
+
+  const layers = () => readdirSync(`${agent.dataDir}/overlay2/containers`).length
+  const idle = layers()
+  const copying = new AbortController()
+  const building = buildTar(agent, tar, { noCache: true }, copying.signal)
+  building.catch(() => undefined)
+  while (layers() === idle) await setImmediate()
+  copying.abort()
+  await expect(building).rejects.toBeDefined()
+  await expect.poll(() => [layers(), readdirSync(`${agent.dataDir}/build/tmp`)]).toEqual([idle, []])
+  await expect.poll(() => settledCounts(agent), { timeout: 60_000 }).toEqual(before)
+})
+
+test.each(waiting)('%s that the agent’s death interrupts leaves nothing', async (_, dockerfile) => {
+  const asked = once(server, 'request')
+  const building = build(dockerfile())
+  building.catch(() => undefined)
+  await asked
+  await agent.kill()
+  await expect(building).rejects.toBeDefined()
+  await agent.start()
+  expect([readdirSync(`${agent.dataDir}/build/tmp`), readdirSync(`${agent.dataDir}/images/tmp`)]).toEqual([[], []])
+  await build('FROM busybox\nRUN true')
 })
 
 describe('a context from an address', () => {
