@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { languageSteps } from './language-steps.ts'
 import { testImage as image } from './support/test-image.ts'
 
 /** Where one engine's run of the script keeps its files. */
@@ -232,11 +233,13 @@ const builds: Step[] = [
     { out: /^sha256:[0-9a-f]{64}\n$/ },
   ),
   step(['run', '--rm', 'judge:built'], { out: 'from the host\nbuilt\n' }),
+  ...languageSteps,
   step(['image', 'prune', '-f']),
   step(['system', 'df', '--format', '{{.Type}}'], { out: 'Images\nContainers\nLocal Volumes\nBuild Cache\n' }),
   step(['events', '--since', '1', '--until', '2', '--filter', 'type=container'], { out: '' }),
   step(['system', 'prune', '-f'], {
-    out: /^Total reclaimed space: /,
+    out: /^Deleted build cache objects:\n[\s\S]*Total reclaimed space: /,
+    differs: { row: 'system prune after a build', out: /^Total reclaimed space: / },
   }),
   step(['rmi', 'judge:committed', 'judge:imported', 'judge:built', 'judge:two', image], {
     out: /Untagged: judge:1\n/,
