@@ -31,13 +31,13 @@ RUN ["/bin/sh", "-c", "rm -r gone; id -u > who"]
 USER guest
 RUN id -un > /tmp/who
 USER root
+HEALTHCHECK --interval=1m30s --timeout=2s --retries=4 CMD echo hi
 SHELL ["/bin/sh", "-ec"]
 RUN echo shelled; ! false; echo after
 EXPOSE 80 53/udp 8000-8001/tcp
 VOLUME /data
 VOLUME ["/json", "/list"]
 STOPSIGNAL SIGINT
-HEALTHCHECK --interval=1m30s --timeout=2s --retries=4 CMD echo hi
 ENTRYPOINT ["/bin/echo", "says"]
 CMD ["from", "first"]
 ONBUILD COPY note /late
@@ -70,7 +70,11 @@ function context(folder: string): string {
 /** What engines choose: ids of images and containers, and how they sum up files. */
 const chosen = (output: string) =>
   output
-    .replace(/\b(file|dir|multi):[0-9a-f,]+/g, '$1:SUM')
+    // Docker makes a container for each step that only changes the configuration, too.
+    .replace(/^ ---> Running in [0-9a-f]{12}\nRemoving intermediate container [0-9a-f]{12}\n/gm, '')
+    .replace(/ ?(file|dir|multi):[0-9a-f,]+/g, ' $1:SUM')
+    // It prints the settings of a check as its own memory has them.
+    .replace(/HEALTHCHECK [&{].*/, 'HEALTHCHECK CHECK')
     .replace(/^( ---> (Running in )?|Removing intermediate container |Successfully built )[0-9a-f]{12}$/gm, '$1ID')
     .replace(/^Sending build context.*$/gm, '')
 const build = (file: string, args: string[], expected: Omit<Step, 'run'> = {}): Step => ({

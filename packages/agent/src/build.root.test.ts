@@ -71,7 +71,7 @@ describe('instructions', () => {
     expect(text).toContain('Step 1/17 : FROM busybox\n ---> ')
     expect(text).toContain('Step 15/17 : ENTRYPOINT ["/bin/echo", "in"]\n')
     expect(text.endsWith(`Successfully built ${id.slice(7, 19)}\nSuccessfully tagged config:1\n`)).toBe(true)
-    expect(history[1]).toMatchObject({ createdBy: '/bin/sh -c #(nop)  CMD ["a","b"]', empty: true })
+    expect(history[1]).toMatchObject({ createdBy: '/bin/sh -ec #(nop)  CMD ["a" "b"]', empty: true })
   })
 
   test('RUN: shell and exec form, user, folder, here-documents, what it deletes', async () => {

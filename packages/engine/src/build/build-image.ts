@@ -9,6 +9,7 @@ import type { BuildCache } from './build-cache.ts'
 import { fetchContext, receiveContext } from './build-context.ts'
 import { baseState, type Build, type BuildInput, globals } from './builder.ts'
 import { nameOf, type Workshop } from './commit.ts'
+import { checkTrigger, shownPairs } from './config-instructions.ts'
 import { bad, type Instruction, readDockerfile, readInstructionLine } from './dockerfile/read-dockerfile.ts'
 import { expand, splitWords } from './dockerfile/words.ts'
 import { carryOut, readArgument, unconsumed } from './instructions.ts'
@@ -106,10 +107,12 @@ async function buildStages(build: Build, instructions: readonly Instruction[]): 
     ([name, value]) => `${JSON.stringify(name)}=${JSON.stringify(value).replaceAll('$', '\\$')}`,
   )
   const steps = labels.length > 0 ? [...wanted, readInstructionLine(`LABEL ${labels.join(' ')}`)] : wanted
+  for (const instruction of wanted) if (instruction.keyword === 'ONBUILD') checkTrigger(instruction)
   let stage: Stage | undefined
   for (const [index, instruction] of steps.entries()) {
     build.signal.throwIfAborted()
-    await build.tell(`Step ${index + 1}/${steps.length} : ${shown(instruction)}\n`)
+    const words = index < wanted.length ? shown(instruction) : `LABEL ${shownPairs(Object.entries(input.labels))}`
+    await build.tell(`Step ${index + 1}/${steps.length} : ${words}\n`)
     if (instruction.keyword === 'FROM') stage = await beginStage(build, instruction)
     else if (stage) await carryOut(build, stage, instruction)
     else globalArgument(build, instruction)
@@ -168,8 +171,8 @@ async function beginStage(build: Build, instruction: Instruction): Promise<Stage
   const given = new Map(Object.entries(input.buildArgs).flatMap(([arg, value]) => (value === null ? [] : [[arg, value] as const])))
   const stage = new Stage({ name, state, id, cacheKey, given })
   build.stages.push(stage)
-  await build.tell(` ---> ${id.slice(7, 19)}\n`)
   await triggers(build, stage)
+  await build.tell(` ---> ${stage.id.slice(7, 19)}\n`)
   return stage
 }
 
@@ -180,7 +183,9 @@ async function triggers(build: Build, stage: Stage): Promise<void> {
   await build.tell(`# Executing ${lines.length} build trigger${lines.length === 1 ? '' : 's'}\n`)
   const { document, layers } = stage.state
   stage.state = { document: { ...document, config: { ...stage.config, OnBuild: null } }, layers }
+  stage.inTriggers = true
   for (const line of lines) await carryOut(build, stage, readInstructionLine(line, '\\'))
+  stage.inTriggers = false
 }
 
 interface Pulling {

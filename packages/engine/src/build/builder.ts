@@ -96,7 +96,7 @@ export async function takeStep(build: Build, stage: Stage, step: Step): Promise<
   const { id, state, cacheKey: parent } = stage
   cache.put(projectId, key, { id, layers: [...state.layers], usedAt: build.startedAt, description: step.createdBy, parent })
   stage.cacheKey = key
-  await build.tell(` ---> ${stage.id.slice(7, 19)}\n`)
+  if (!stage.inTriggers) await build.tell(` ---> ${stage.id.slice(7, 19)}\n`)
 }
 
 function after(state: ImageState, step: Step, layer: LayerRecord | undefined): ImageState {

@@ -20,12 +20,12 @@ type Apply = (config: RunConfig, instruction: Instruction, around: Surroundings)
 const table: Readonly<Record<string, Apply>> = {
   CMD: (config, instruction) => {
     const Cmd = commandOf(config, instruction)
-    return { config: { ...config, Cmd }, shown: JSON.stringify(Cmd) }
+    return { config: { ...config, Cmd }, shown: quoted(Cmd) }
   },
   ENTRYPOINT: (config, instruction) => {
     const Entrypoint = commandOf(config, instruction)
     // A command of the image below was meant for its own entry point.
-    return { config: { ...config, Entrypoint, Cmd: null }, shown: JSON.stringify(Entrypoint) }
+    return { config: { ...config, Entrypoint, Cmd: null }, shown: quoted(Entrypoint) }
   },
   ENV: (config, instruction, around) => {
     const pairs = readPairs(instruction, around)
@@ -38,10 +38,11 @@ const table: Readonly<Record<string, Apply>> = {
     return { config: { ...config, Labels: { ...config.Labels, ...Object.fromEntries(pairs) } }, shown: shownPairs(pairs) }
   },
   EXPOSE: (config, instruction, around) => {
-    const ports = expandWords(instruction.text, around.variables, around.escaping).flatMap((word) => readPorts(instruction, word))
+    const words = expandWords(instruction.text, around.variables, around.escaping)
+    const ports = words.flatMap((word) => readPorts(instruction, word))
     if (ports.length === 0) throw bad(instruction.line, 'EXPOSE requires at least one argument')
     const ExposedPorts = { ...config.ExposedPorts, ...Object.fromEntries(ports.map((port) => [port, {}])) }
-    return { config: { ...config, ExposedPorts }, shown: ports.join(' ') }
+    return { config: { ...config, ExposedPorts }, shown: words.sort().join(' ') }
   },
   VOLUME: (config, instruction, around) => {
     const json = jsonForm(instruction.text)
@@ -50,7 +51,7 @@ const table: Readonly<Record<string, Apply>> = {
       : expandWords(instruction.text, around.variables, around.escaping)
     if (paths.length === 0 || paths.includes('')) throw bad(instruction.line, 'VOLUME requires at least one argument')
     const Volumes = { ...config.Volumes, ...Object.fromEntries(paths.map((path) => [path, {}])) }
-    return { config: { ...config, Volumes }, shown: JSON.stringify(paths) }
+    return { config: { ...config, Volumes }, shown: `[${paths.join(' ')}]` }
   },
   USER: (config, instruction, around) => {
     const User = one(instruction, around)
@@ -68,21 +69,29 @@ const table: Readonly<Record<string, Apply>> = {
   SHELL: (config, instruction) => {
     const Shell = jsonForm(instruction.text)
     if (!Shell || Shell.length === 0) throw bad(instruction.line, 'SHELL requires the arguments to be in JSON form')
-    return { config: { ...config, Shell }, shown: JSON.stringify(Shell) }
+    return { config: { ...config, Shell }, shown: `[${Shell.join(' ')}]` }
   },
   HEALTHCHECK: (config, instruction) => {
     const Healthcheck = readHealthcheck(config, instruction)
     return { config: { ...config, Healthcheck }, shown: `${JSON.stringify(Healthcheck)}` }
   },
   ONBUILD: (config, instruction) => {
-    const [, trigger = ''] = /^\s*(\S+)/.exec(instruction.text) ?? []
-    const word = trigger.toUpperCase()
-    if (word === '') throw bad(instruction.line, 'ONBUILD requires at least one argument')
-    if (word === 'ONBUILD') throw bad(instruction.line, "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed")
-    if (word === 'FROM' || word === 'MAINTAINER') throw bad(instruction.line, `${word} isn't allowed as an ONBUILD trigger`)
+    checkTrigger(instruction)
     return { config: { ...config, OnBuild: [...(config.OnBuild ?? []), instruction.text] }, shown: instruction.text }
   },
 }
+
+/** As Docker does before anything is built: what cannot be put off. */
+export function checkTrigger({ text, line }: Instruction): void {
+  const [, trigger = ''] = /^\s*(\S+)/.exec(text) ?? []
+  const word = trigger.toUpperCase()
+  if (word === '') throw bad(line, 'ONBUILD requires at least one argument')
+  if (word === 'ONBUILD') throw bad(line, "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed")
+  if (word === 'FROM' || word === 'MAINTAINER') throw bad(line, `${word} isn't allowed as an ONBUILD trigger`)
+}
+
+/** As Go prints a list of strings. */
+const quoted = (words: readonly string[]) => `[${words.map((word) => JSON.stringify(word)).join(' ')}]`
 
 /** Carries out an instruction on the configuration. Throws `invalid_input` naming the line. */
 export function applyInstruction(config: RunConfig, instruction: Instruction, around: Surroundings): Configured {
@@ -117,8 +126,7 @@ export function readPairs(instruction: Instruction, { variables, escaping }: Sur
   })
 }
 
-const shownPairs = (pairs: readonly [string, string][]) =>
-  pairs.map(([name, value]) => `${name}=${/[\s"']/.test(value) ? JSON.stringify(value) : value}`).join(' ')
+export const shownPairs = (pairs: readonly [string, string][]) => pairs.map(([name, value]) => `${name}=${value}`).join(' ')
 
 function one(instruction: Instruction, { variables, escaping }: Surroundings): string {
   const value = expand(instruction.text, variables, escaping)

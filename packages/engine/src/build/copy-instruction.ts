@@ -38,7 +38,7 @@ export async function copy(build: Build, stage: Stage, instruction: Instruction)
   const shownFlags = [...(flags.chown ? [`--chown=${flags.chown}`] : []), ...(flags.chmod ? [`--chmod=${flags.chmod}`] : [])]
   await takeStep(build, stage, {
     config: stage.config,
-    createdBy: nop([keyword, ...shownFlags, shownSources(sources), 'in', `${destination} `].join(' ')),
+    createdBy: nop(stage.config, [keyword, ...shownFlags, shownSources(sources), 'in', `${destinationWord.text} `].join(' ')),
     makeLayer: () =>
       copyStep(shop, {
         ...{ below: stage.state.layers, groups, destination, lease, limits, signal, chown: flags.chown },

@@ -21,7 +21,7 @@ export async function carryOut(build: Build, stage: Stage, instruction: Instruct
       return argument(build, stage, instruction)
     case 'MAINTAINER': {
       const author = expand(instruction.text, stage.variables, build.escaping)
-      return takeStep(build, stage, { config: stage.config, createdBy: nop(` MAINTAINER ${author}`), author })
+      return takeStep(build, stage, { config: stage.config, createdBy: nop(stage.config, ` MAINTAINER ${author}`), author })
     }
     default:
       return configure(build, stage, instruction)
@@ -32,8 +32,13 @@ async function configure(build: Build, stage: Stage, instruction: Instruction): 
   const around = { variables: stage.variables, escaping: build.escaping }
   const { config, shown } = applyInstruction(stage.config, instruction, around)
   const { lease, limits, signal, shop } = build
-  const step = { config, createdBy: nop(` ${instruction.keyword} ${shown}`) }
-  if (instruction.keyword !== 'WORKDIR') return takeStep(build, stage, step)
+  const { keyword } = instruction
+  const step = { config, createdBy: nop(config, `${keyword === 'WORKDIR' ? '' : ' '}${keyword} ${shown}`) }
+  const [kind, ...check] = stage.config.Healthcheck?.Test ?? []
+  if (keyword === 'HEALTHCHECK' && kind !== undefined && kind !== 'NONE') {
+    await build.tell(`Note: overriding previous HEALTHCHECK: [${[kind, ...check].join(' ')}]\n`)
+  }
+  if (keyword !== 'WORKDIR') return takeStep(build, stage, step)
   const below = stage.state.layers
   await takeStep(build, stage, { ...step, makeLayer: () => folderStep(shop, shown, { below, lease, limits, signal }) })
 }
@@ -46,7 +51,7 @@ async function argument(build: Build, stage: Stage, instruction: Instruction): P
     build.consumed.add(name)
     stage.declare(name, buildArgs[name] ?? fallback ?? globals(build).get(name))
   }
-  await takeStep(build, stage, { config: stage.config, createdBy: nop(` ARG ${instruction.text}`) })
+  await takeStep(build, stage, { config: stage.config, createdBy: nop(stage.config, ` ARG ${instruction.text}`) })
 }
 
 export function readArgument(

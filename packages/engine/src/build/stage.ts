@@ -15,6 +15,8 @@ export class Stage {
   id: string
   /** Of the last step. */
   cacheKey: string | undefined
+  /** While the steps are carried out that its base image wants: they are told of as one. */
+  inTriggers = false
   /** Declared by ARG in this stage: with the caller's value, the default, or none. */
   readonly #args = new Map<string, string | undefined>()
   readonly #given: ReadonlyMap<string, string>
