@@ -136,6 +136,9 @@ export class ServerConnection {
       window: kind === 'stream' ? new SendWindow() : undefined,
     }
     this.#requests.set(id, request)
+    // Nobody grants room to write any more: whoever waits for some would wait for ever, with all it holds.
+    const { channel } = request
+    if (channel) abort.signal.addEventListener('abort', () => channel.window.close(cancelledBy(abort.signal.reason)), { once: true })
     if (timeoutMs !== undefined) {
       const reason = new GantryError('timeout', `${method} did not finish within ${timeoutMs} ms`)
       request.timer = setTimeout(() => request.abort.abort(reason), timeoutMs)
@@ -227,6 +230,10 @@ function exhausted(error: unknown): GantryError | undefined {
     )
   }
   return undefined
+}
+
+function cancelledBy(reason: unknown): GantryError {
+  return reason instanceof GantryError ? reason : new GantryError('cancelled', 'the request was cancelled', {}, { cause: reason })
 }
 
 /** Whatever the handler of a stream still holds on to can stop now. */

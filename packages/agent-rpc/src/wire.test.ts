@@ -307,6 +307,33 @@ test('a bulk request that is refused or cancelled leaves no connection; a made-u
   expect(await client.call('system.doctor', {})).toEqual([])
 })
 
+test('whoever waits for room to write learns that the request was cancelled', async () => {
+  let full: () => void = () => {}
+  const waits = new Promise<void>((resolve) => {
+    full = resolve
+  })
+  const ended: unknown[] = []
+  await offer({
+    'exec.start': async (_input, channel) => {
+      try {
+        for (let written = 0; ; written += 65_536) {
+          if (written >= windowBytes) full()
+          await channel.write(Buffer.alloc(65_536))
+        }
+      } catch (error) {
+        ended.push(error)
+        throw error
+      }
+    },
+  })
+  const abort = new AbortController()
+  const { result } = client.duplex('exec.start', { projectId: 'p', id: 'x' }, { signal: abort.signal })
+  await waits
+  abort.abort()
+  await expect(result).rejects.toMatchObject({ code: 'cancelled' })
+  await expect.poll(() => ended).toMatchObject([{ code: 'cancelled' }])
+})
+
 test('a client that sends more than it was granted is cut off', async () => {
   await offer({ 'exec.start': () => new Promise(() => {}) })
   const open = encodeText(frameTypes.open, 1, JSON.stringify({ method: 'exec.start', input: { projectId: 'p', id: 'x' } }))
