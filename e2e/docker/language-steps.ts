@@ -17,9 +17,9 @@ ENV D one line ${variable('A:-x')}${variable('NO:+y')}
 LABEL a=b "c d"="e \`
 f"
 MAINTAINER somebody <some@body>
-WORKDIR /work
+WORKDIR /srv
 WORKDIR sub
-COPY --chown=guest:1000 tree /work/tree/
+COPY --chown=guest:1000 tree /srv/tree/
 COPY ["with space", "tree/*.txt", "./"]
 ADD packed.tar.gz unpacked/
 ADD tree/a.txt renamed
@@ -48,8 +48,8 @@ CMD never
 const second = `FROM judge:first AS built
 HEALTHCHECK NONE
 FROM ${image}
-COPY --from=built /late /work/sub/made /from/
-COPY --from=0 /work/tree /tree
+COPY --from=built /late /srv/sub/made /from/
+COPY --from=0 /srv/tree /tree
 COPY --from=${image} /www/index.html /
 CMD cat /from/* /index.html; ls /tree
 `
@@ -96,7 +96,7 @@ const ask = (run: string[], expected: Omit<Step, 'run'> = {}): Step => ({ run: (
 const config =
   '{{json .Config.Env}} {{json .Config.Labels}} {{json .Config.ExposedPorts}} {{json .Config.Volumes}} {{.Config.WorkingDir}} {{.Config.User}} ' +
   '{{json .Config.Healthcheck}} {{.Config.StopSignal}} {{json .Config.Shell}} {{json .Config.OnBuild}} {{json .Config.Entrypoint}} {{json .Config.Cmd}} {{.Author}}'
-const script = 'pwd; find /work | sort; cat made who /tmp/who; stat -c "%U %G %a %n" /work/tree/a.txt a.txt /work/sub; ls -d /data /json'
+const script = 'pwd; find /srv | sort; cat made who /tmp/who; stat -c "%U %G %a %n" /srv/tree/a.txt a.txt /srv/sub; ls -d /data /json'
 
 /** The whole language of the classic builder, each form once. */
 export const languageSteps: readonly Step[] = [
@@ -104,7 +104,7 @@ export const languageSteps: readonly Step[] = [
   build('first', ['--target', 'first', '--build-arg', 'NAME=me', '-q'], { out: /^sha256:[0-9a-f]{64}\n$/ }),
   ask(['image', 'inspect', '--format', config, 'judge:first']),
   ask(['history', '--no-trunc', '--format', '{{.CreatedBy}}', 'judge:first']),
-  ask(['run', '--rm', '--entrypoint', 'sh', 'judge:first', '-c', script], { out: /^\/work\/sub\n/ }),
+  ask(['run', '--rm', '--entrypoint', 'sh', 'judge:first', '-c', script], { out: /^\/srv\/sub\n/ }),
   ask(['run', '--rm', 'judge:first'], { out: 'says from first\n' }),
   build('second', ['-t', 'judge:second', '--label', 'given=yes', '--no-cache']),
   ask(['run', '--rm', 'judge:second'], { out: /^late\nme judge:1 1\nhello from the test image\na.txt\nb.txt\ndeep\n$/ }),
