@@ -1,8 +1,8 @@
 /*
  * gantry-dns: the resolver of containers. One process per instance; it outlives the agent, as the containers do, and answers from the
  * table that the agent gave it. dns.c (loop), dns_control.c (the agent's words), dns_table.c (who is called what on which network),
- * dns_packet.c (a question and its answer as bytes), dns_serve.c (the sockets of containers), dns_forward.c (questions that other servers
- * are asked). keeper.h has what it shares with gantry-ports.
+ * dns_lists.c (servers and subnets), dns_packet.c (a question and its answer as bytes), dns_serve.c (the sockets of containers),
+ * dns_conversation.c (what comes over TCP), dns_forward.c (questions that other servers are asked). keeper.h has what it shares with gantry-ports.
  */
 #ifndef GANTRY_DNS_H
 #define GANTRY_DNS_H
@@ -58,19 +58,25 @@ bool place_drop(struct client *client, const char *network);
 /* `begin` marks everything, `commit` drops what was not named in between. */
 void table_begin(void);
 void table_commit(void);
+/* Addresses that a lower-case name has for the client, up to `limit`; -1 when nobody it knows is called so. */
+int lookup(const struct client *client, const char *name, struct ip *out, int limit);
+/* Name of who has the address on a network of the client's; NULL for nobody. */
+const char *reverse(const struct client *client, const struct ip *ip);
+/* Who has this address, on whatever network; NULL for nobody. */
+struct client *client_of(const struct ip *ip);
+
+/* dns_lists.c: comma-separated lists, `-` is an empty one */
+unsigned list_count(const char *list);
+/* Calls `each` with every item until one is refused. 0 or -1 with errno. */
+int list_every(const char *list, int (*each)(const char *item, void *context), void *context);
 /* The host's servers, and the subnets of the instance's networks. 0 or -1 with errno. */
 int table_host_servers(const char *list);
 int table_subnets(const char *list);
 int parse_servers(const char *list, union address *out, unsigned *count);
 /* The servers that a container's other questions go to. */
 const union address *client_servers(const struct client *client, unsigned *count);
-/* Addresses that a lower-case name has for the client, up to `limit`; -1 when nobody it knows is called so. */
-int lookup(const struct client *client, const char *name, struct ip *out, int limit);
-/* Name of who has the address on a network of the client's; NULL for nobody. */
-const char *reverse(const struct client *client, const struct ip *ip);
 bool in_subnets(const struct ip *ip);
-/* Who has this address, on whatever network; NULL for nobody. */
-struct client *client_of(const struct ip *ip);
+bool ip_parse(const char *text, struct ip *out);
 bool ip_of(const union address *address, struct ip *out);
 
 /* dns_packet.c */
@@ -110,7 +116,11 @@ void doors_begin(void);
 void doors_commit(void);
 void doors_forget(const struct client *client);
 void doors_list(const char *id);
+
+/* dns_conversation.c */
+/* Sends an answer where the question came from. */
 void reply(const struct asker *asker, const unsigned char *answer, size_t length);
+/* Ends those that are silent too long; milliseconds until the next look, -1 for none. */
 int conversations_expire(void);
 
 /* dns_forward.c */

@@ -38,17 +38,8 @@ struct table {
 	size_t size, used;
 };
 
-struct subnet {
-	struct ip base;
-	unsigned prefix;
-};
-
 struct client *clients;
 static struct table names, addresses;
-static union address host_servers[SERVERS];
-static unsigned host_server_count;
-static struct subnet *subnets;
-static unsigned subnet_count;
 
 static uint32_t hash_of(const void *key, size_t length)
 {
@@ -180,40 +171,6 @@ bool place_drop(struct client *client, const char *network)
 	return false;
 }
 
-static unsigned count_items(const char *list)
-{
-	if (strcmp(list, "-") == 0)
-		return 0;
-	unsigned count = 1;
-	for (; *list; list++)
-		count += *list == ',';
-	return count;
-}
-
-static bool ip_parse(const char *text, struct ip *out)
-{
-	*out = (struct ip){.length = 4};
-	if (inet_pton(AF_INET, text, out->bytes) == 1)
-		return true;
-	out->length = 16;
-	return inet_pton(AF_INET6, text, out->bytes) == 1;
-}
-
-/* Calls `each` with every item of a comma-separated list, until one is refused. */
-static int every(const char *list, int (*each)(const char *item, void *context), void *context)
-{
-	if (strcmp(list, "-") == 0)
-		return 0;
-	char *copy = strdup(list), *rest = NULL;
-	int result = copy ? 0 : -1;
-	for (char *item = copy ? strtok_r(copy, ",", &rest) : NULL; item && result == 0; item = strtok_r(NULL, ",", &rest))
-		result = each(item, context);
-	const int number = errno;
-	free(copy);
-	errno = number;
-	return result;
-}
-
 static int add_address(const char *item, void *context)
 {
 	struct place *place = context;
@@ -246,12 +203,12 @@ static int add_name(const char *item, void *context)
 static int fill(struct place *place, const char *pointer, const char *address_list, const char *name_list)
 {
 	place->pointer = strdup(pointer);
-	place->addresses = calloc(count_items(address_list) + 1, sizeof *place->addresses);
-	place->reverses = calloc(count_items(address_list) + 1, sizeof *place->reverses);
-	place->names = calloc(count_items(name_list) + 1, sizeof *place->names);
+	place->addresses = calloc(list_count(address_list) + 1, sizeof *place->addresses);
+	place->reverses = calloc(list_count(address_list) + 1, sizeof *place->reverses);
+	place->names = calloc(list_count(name_list) + 1, sizeof *place->names);
 	if (!place->pointer || !place->addresses || !place->reverses || !place->names)
 		return -1;
-	return every(address_list, add_address, place) < 0 ? -1 : every(name_list, add_name, place);
+	return list_every(address_list, add_address, place) < 0 ? -1 : list_every(name_list, add_name, place);
 }
 
 int place_put(struct client *client, const char *network, const char *pointer, const char *address_list, const char *name_list)
@@ -310,102 +267,6 @@ void table_commit(void)
 		client_drop(each);
 	}
 	doors_commit();
-}
-
-struct server_list {
-	union address *out;
-	unsigned count;
-};
-
-/* `ADDRESS` or `ADDRESS#PORT`. */
-static int add_server(const char *item, void *context)
-{
-	struct server_list *list = context;
-	char text[INET6_ADDRSTRLEN];
-	const char *mark = strchr(item, '#');
-	const size_t length = mark ? (size_t)(mark - item) : strlen(item);
-	long long port = 53;
-	if (length >= sizeof text || (mark && !parse_number(mark + 1, 1, 65535, &port))) {
-		errno = EINVAL;
-		return -1;
-	}
-	memcpy(text, item, length);
-	text[length] = 0;
-	if (list->count == SERVERS)
-		return 0;
-	if (!address_parse(text, (unsigned)port, &list->out[list->count])) {
-		errno = EINVAL;
-		return -1;
-	}
-	list->count++;
-	return 0;
-}
-
-int parse_servers(const char *text, union address *out, unsigned *count)
-{
-	struct server_list list = {.out = out};
-	if (every(text, add_server, &list) < 0)
-		return -1;
-	*count = list.count;
-	return 0;
-}
-
-int table_host_servers(const char *list)
-{
-	return parse_servers(list, host_servers, &host_server_count);
-}
-
-const union address *client_servers(const struct client *client, unsigned *count)
-{
-	*count = client->hosts_servers ? host_server_count : client->server_count;
-	return client->hosts_servers ? host_servers : client->servers;
-}
-
-static int add_subnet(const char *item, void *context)
-{
-	(void)context;
-	char text[INET6_ADDRSTRLEN + 4];
-	long long prefix;
-	char *slash = strlen(item) < sizeof text ? strchr(strcpy(text, item), '/') : NULL;
-	struct subnet *subnet = &subnets[subnet_count];
-	if (slash)
-		*slash = 0;
-	if (!slash || !ip_parse(text, &subnet->base) || !parse_number(slash + 1, 0, subnet->base.length * 8, &prefix)) {
-		errno = EINVAL;
-		return -1;
-	}
-	subnet->prefix = (unsigned)prefix;
-	subnet_count++;
-	return 0;
-}
-
-int table_subnets(const char *list)
-{
-	struct subnet *room = calloc(count_items(list) + 1, sizeof *room);
-	if (!room)
-		return -1;
-	free(subnets);
-	subnets = room;
-	subnet_count = 0;
-	return every(list, add_subnet, NULL);
-}
-
-static bool is_in(const struct ip *ip, const struct subnet *subnet)
-{
-	if (ip->length != subnet->base.length)
-		return false;
-	const unsigned whole = subnet->prefix / 8, rest = subnet->prefix % 8;
-	const unsigned char mask = (unsigned char)(0xff00u >> rest);
-	return memcmp(ip->bytes, subnet->base.bytes, whole) == 0 &&
-		(rest == 0 || (ip->bytes[whole] & mask) == (subnet->base.bytes[whole] & mask));
-}
-
-bool in_subnets(const struct ip *ip)
-{
-	for (unsigned i = 0; i < subnet_count; i++)
-		if (is_in(ip, &subnets[i]))
-			return true;
-	return false;
 }
 
 static const struct place *place_on(const struct client *client, const char *network)
@@ -467,14 +328,4 @@ struct client *client_of(const struct ip *ip)
 {
 	const struct entry *entry = find(&addresses, ip->bytes, ip->length, NULL);
 	return entry ? entry->place->client : NULL;
-}
-
-bool ip_of(const union address *address, struct ip *out)
-{
-	*out = (struct ip){.length = address->any.sa_family == AF_INET ? 4 : 16};
-	if (out->length == 4)
-		memcpy(out->bytes, &address->in.sin_addr, 4);
-	else
-		memcpy(out->bytes, &address->in6.sin6_addr, 16);
-	return address->any.sa_family == AF_INET || address->any.sa_family == AF_INET6;
 }
