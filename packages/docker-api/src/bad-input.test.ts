@@ -1,15 +1,11 @@
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { Agent, type Server } from 'node:http'
+import { readdirSync } from 'node:fs'
+import { Agent } from 'node:http'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { GantryError, agentMethods } from '@gantry/contracts'
-import { localCaller } from '@gantry/core'
 import { BytePipe, type TestBackend, testBackend } from '@gantry/core/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { routes } from './routes/table.ts'
-import { createDockerServer } from './server.ts'
 import {
   type Answered,
   type BadRequest,
@@ -23,27 +19,22 @@ import {
   sendAll,
   wholeRequests,
 } from './testing/index.ts'
+import { type TestServer, testServer } from './testing/test-server.ts'
 import { maxJsonBytes } from './wire/read-body.ts'
 
 let test: TestBackend
-let server: Server
+let server: TestServer
 /** Values that nobody looks at, as Docker's are empty objects. */
 const anyKind = /(ExposedPorts|Volumes)\.x$/
-const folder = mkdtempSync(join(tmpdir(), 'gantry-docker-bad-'))
-const socketPath = join(folder, 'docker.sock')
+let socketPath: string
 
 beforeAll(async () => {
   test = await testBackend()
   await test.project('default')
-  server = createDockerServer({ backend: test.backend, identify: () => ({ caller: localCaller('test'), projectId: 'default' }) })
-  await new Promise<void>((resolve) => server.listen(socketPath, resolve))
+  server = await testServer(test)
+  socketPath = server.socketPath
 })
-afterAll(async () => {
-  server.closeAllConnections()
-  server.close()
-  await test[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true })
-})
+afterAll(() => server[Symbol.asyncDispose]())
 
 const agent = new Agent({ keepAlive: true, maxSockets: 8 })
 const sendThem = <R extends BadRequest>(requests: Iterable<R>, onAnswer?: (sent: R, answered: Answered) => void) =>
@@ -138,7 +129,7 @@ it('forgets clients that leave or close their half, whatever they asked for and 
   const names = { container: id, exec: 'nothing', image: 'busybox', network: 'nothing', volume: 'nothing' }
   const open = hangOn(test.agent)
   test.agent.before = () => undefined
-  const connections = () => new Promise((resolve) => server.getConnections((_error, count) => resolve(count)))
+  const connections = () => new Promise((resolve) => server.server.getConnections((_error, count) => resolve(count)))
   const descriptors = () => readdirSync('/proc/self/fd').length
   agent.destroy()
   await expect.poll(connections).toBe(0)

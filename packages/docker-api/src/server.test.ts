@@ -1,24 +1,18 @@
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import type { Server } from 'node:http'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { GantryError } from '@gantry/contracts'
-import { localCaller } from '@gantry/core'
 import { type TestBackend, testBackend } from '@gantry/core/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { filters, type Filters } from './filters.ts'
 import { flag, whole } from './query.ts'
 import { json, route } from './route.ts'
-import { createDockerServer } from './server.ts'
+import { type TestServer, testServer } from './testing/test-server.ts'
 import { jsonStream } from './wire/json-stream.ts'
 
 let test: TestBackend
-let server: Server
-const folder = mkdtempSync(join(tmpdir(), 'gantry-docker-api-'))
-const path = join(folder, 'docker.sock')
+let server: TestServer
+let path: string
 
 async function* lines(count: number) {
   for (let index = 0; index < count; index++) yield { index }
@@ -67,19 +61,10 @@ const rows = [
 
 beforeAll(async () => {
   test = await testBackend()
-  server = createDockerServer({
-    backend: test.backend,
-    identify: () => ({ caller: localCaller('test'), projectId: 'default' }),
-    routes: rows,
-  })
-  await new Promise<void>((resolve) => server.listen(path, resolve))
+  server = await testServer(test, rows)
+  path = server.socketPath
 })
-afterAll(async () => {
-  server.closeAllConnections()
-  server.close()
-  await test[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true })
-})
+afterAll(() => server[Symbol.asyncDispose]())
 
 /** Sends text as it is, then closes our side; gives what came until the other side closed. */
 async function raw(...parts: string[]): Promise<string> {

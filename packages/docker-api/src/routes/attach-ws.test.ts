@@ -1,34 +1,22 @@
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { containerSpecSchema } from '@gantry/contracts'
-import { ensureDefaultProject, localCaller } from '@gantry/core'
+import { ensureDefaultProject } from '@gantry/core'
 import { BytePipe, type TestBackend, testBackend } from '@gantry/core/testing'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { createDockerServer } from '../server.ts'
+import { type TestServer, testServer } from '../testing/test-server.ts'
 import { stdcopyFrame } from '../wire/stdcopy.ts'
 import { containerStreamRoutes } from './container-streams.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'gantry-docker-ws-'))
-const socketPath = join(folder, 'docker.sock')
 let test: TestBackend
-let server: ReturnType<typeof createDockerServer>
+let server: TestServer
 beforeAll(async () => {
   test = await testBackend()
   await ensureDefaultProject(test.backend)
-  const identify = () => ({ caller: localCaller('test'), projectId: 'default' })
-  server = createDockerServer({ backend: test.backend, identify, routes: containerStreamRoutes })
-  await new Promise<void>((resolve) => server.listen(socketPath, resolve))
+  server = await testServer(test, containerStreamRoutes)
 })
-afterAll(async () => {
-  server.closeAllConnections()
-  server.close()
-  await test[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true })
-})
+afterAll(() => server[Symbol.asyncDispose]())
 
 /** A container whose main process is the test: what it was asked for, what is typed, and how it ends. */
 function attachable(spec: object = {}) {
@@ -59,7 +47,7 @@ function attachable(spec: object = {}) {
   return { id, typed, shown, asked, signals, finish }
 }
 
-const open = (path: string) => new WebSocket(`ws+unix:${socketPath}:${path}`)
+const open = (path: string) => new WebSocket(`ws+unix:${server.socketPath}:${path}`)
 
 it('carries what is typed and shown as binary messages without frames, until the process ends', async () => {
   const { id, typed, shown, asked, finish } = attachable()
@@ -106,7 +94,7 @@ it('leaves a terminal by its keys, and forgets whoever goes', async () => {
 it('says what is wrong before the handshake, in Docker’s shape', async () => {
   const { id } = attachable()
   const refused = async (path: string, headers: Record<string, string> = {}) => {
-    const asked = request({ socketPath, path, headers, agent: false })
+    const asked = request({ socketPath: server.socketPath, path, headers, agent: false })
     asked.end()
     const [answer] = await once(asked, 'response')
     let text = ''

@@ -1,18 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { GantryError, type VolumeInspect } from '@gantry/contracts'
-import { ensureDefaultProject, localCaller } from '@gantry/core'
+import { ensureDefaultProject } from '@gantry/core'
 import { type TestBackend, testBackend } from '@gantry/core/testing'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createDockerServer } from '../server.ts'
+import { type TestServer, testServer } from '../testing/test-server.ts'
 import { volumeRoutes } from './volumes.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'gantry-docker-volumes-'))
-const socketPath = join(folder, 'docker.sock')
 let test: TestBackend
-let server: ReturnType<typeof createDockerServer>
+let server: TestServer
 
 const volume = (name: string, more: Partial<VolumeInspect> = {}): VolumeInspect => ({
   ...{ name, projectId: 'default', driver: 'local', mountpoint: `/v/${name}`, options: {}, labels: {}, anonymous: false, usedBy: [] },
@@ -47,23 +42,17 @@ beforeAll(async () => {
     },
     'volume.prune': ({ names = [] }) => ({ removed: names, reclaimedBytes: 42 }),
   }
-  server = createDockerServer({
-    backend: test.backend,
-    identify: () => ({ caller: localCaller('test'), projectId: 'default' }),
-    routes: volumeRoutes,
-  })
-  await new Promise<void>((resolve) => server.listen(socketPath, resolve))
+  server = await testServer(test, volumeRoutes)
 })
-afterAll(async () => {
-  server.close()
-  await test[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true })
-})
+afterAll(() => server[Symbol.asyncDispose]())
 
 /** Status and body of an answer. */
 async function ask(method: string, path: string, body?: object): Promise<[status: number, body: unknown]> {
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    const asked = request({ socketPath, method, path, headers: { 'content-type': 'application/json', connection: 'close' } }, resolve)
+    const asked = request(
+      { socketPath: server.socketPath, method, path, headers: { 'content-type': 'application/json', connection: 'close' } },
+      resolve,
+    )
     asked.on('error', reject)
     asked.end(body === undefined ? '' : JSON.stringify(body))
   })
