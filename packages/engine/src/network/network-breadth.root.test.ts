@@ -1,4 +1,4 @@
-import { type EndpointSpec, networkSpecSchema } from '@gantry/contracts'
+import type { EndpointSpec } from '@gantry/contracts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type LabContainer, NetworkLab } from './lab/network-lab.ts'
 
@@ -14,18 +14,12 @@ beforeAll(async () => {
 })
 afterAll(() => lab.close())
 
-const make = (more: object) => lab.network.create('lab', networkSpecSchema.parse(more))
-const route = async (container: LabContainer) => (await lab.run(container, ['ip', '-4', 'route', 'show', 'default'])).output
 const read = async (container: LabContainer, path: string) => (await lab.run(container, ['cat', `/proc/sys/net/${path}`])).output
-const connect = (container: LabContainer, endpoint: EndpointSpec) =>
-  lab.network.connect({ projectId: 'lab', containerId: container.id, containerName: container.name, pid: container.pid, endpoint })
-const disconnect = (container: LabContainer, network: string) =>
-  lab.network.disconnect({ projectId: 'lab', containerId: container.id, network, running: true })
 
 describe('addresses', () => {
   it('come from the range, spare those of others, and stay in the subnet', async () => {
     const ipam = [{ subnet: '10.234.0.0/24', ipRange: '10.234.0.64/30', gateway: '10.234.0.9', auxAddresses: { router: '10.234.0.65' } }]
-    await make({ name: 'ranged', ipam })
+    await lab.create({ name: 'ranged', ipam })
     const given: string[] = []
     const containers: LabContainer[] = []
     for (const name of ['r1', 'r2', 'r3']) {
@@ -40,15 +34,17 @@ describe('addresses', () => {
     })
     for (const container of containers) await lab.stop(container)
     await lab.network.remove('lab', 'ranged')
-    await expect(make({ name: 'bad', ipam: [{ subnet: '10.234.0.0/24', auxAddresses: { x: '10.235.0.1' } }] })).rejects.toMatchObject({
-      code: 'invalid_input',
-    })
+    await expect(lab.create({ name: 'bad', ipam: [{ subnet: '10.234.0.0/24', auxAddresses: { x: '10.235.0.1' } }] })).rejects.toMatchObject(
+      {
+        code: 'invalid_input',
+      },
+    )
   })
 })
 
 describe('driver options', () => {
   it('name interfaces, set the mtu, bind ports to an address, and keep containers apart', async () => {
-    const { spec } = await make({
+    const { spec } = await lab.create({
       name: 'optional',
       options: {
         'com.docker.network.container_iface_prefix': 'lan',
@@ -72,7 +68,7 @@ describe('driver options', () => {
   it('give the bridge its name on the host, behind the same firewall', async () => {
     const name = `br-${lab.instanceId}`
     const options = { 'com.docker.network.bridge.name': name }
-    const { bridge } = await make({ name: 'named', options })
+    const { bridge } = await lab.create({ name: 'named', options })
     expect((await lab.run(null, ['ip', '-o', 'link', 'show', bridge])).output).toMatch(new RegExp(`^\\d+: ${name}: `))
     const [a, b] = [
       await lab.start('ba', { endpoints: [{ network: 'named' }], ports: [{ containerPort: 80, hostPort: 28303 }] }),
@@ -94,8 +90,8 @@ describe('driver options', () => {
     await lab.boot()
     await holds()
     for (const each of [a, b]) await lab.stop(each)
-    await expect(make({ name: 'again', options })).rejects.toMatchObject({ code: 'already_exists' })
-    await expect(make({ name: 'again', options: { 'com.docker.network.bridge.name': 'lo' } })).rejects.toMatchObject({
+    await expect(lab.create({ name: 'again', options })).rejects.toMatchObject({ code: 'already_exists' })
+    await expect(lab.create({ name: 'again', options: { 'com.docker.network.bridge.name': 'lo' } })).rejects.toMatchObject({
       code: 'already_exists',
     })
     await lab.crash()
@@ -109,7 +105,7 @@ describe('driver options', () => {
       'com.docker.network.bridge.gateway_mode_ipv6': six,
     })
     const ports = [{ containerPort: 80, hostPort: 28302 }]
-    await make({ name: 'routed', ipam: [{ subnet: '10.236.0.0/24' }, { subnet: 'fd67:36::/64' }], options: mode('routed') })
+    await lab.create({ name: 'routed', ipam: [{ subnet: '10.236.0.0/24' }, { subnet: 'fd67:36::/64' }], options: mode('routed') })
     const a = await lab.start('ra', { endpoints: [{ network: 'routed' }], ports })
     for (const port of [80, 81]) await lab.serve(a, 'tcp', port)
     const [{ ipv6Address = '' } = {}] = a.sandbox.endpoints
@@ -121,7 +117,7 @@ describe('driver options', () => {
     expect(await lab.pings(outside.pid, a.address)).toBe(true)
     expect(await lab.ask(outside.pid, 'tcp', a.address, 81, blockedMs)).toBe('timeout')
     expect(await lab.ask(outside.pid, 'tcp', outside.hostAddress, 28302)).toBe('ECONNREFUSED')
-    await make({ name: 'open', ipam: [{ subnet: '10.237.0.0/24' }], options: mode('nat-unprotected') })
+    await lab.create({ name: 'open', ipam: [{ subnet: '10.237.0.0/24' }], options: mode('nat-unprotected') })
     const b = await lab.start('rb', { endpoints: [{ network: 'open' }], ports })
     for (const port of [80, 81]) await lab.serve(b, 'tcp', port)
     expect(await lab.ask(outside.pid, 'tcp', outside.hostAddress, 28302)).toBe(outside.address)
@@ -140,10 +136,10 @@ describe('driver options', () => {
     for (const name of ['routed', 'open']) await lab.network.remove('lab', name)
   })
   it('leave the host out of a network', async () => {
-    await expect(make({ name: 'x', options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' } })).rejects.toMatchObject({
+    await expect(lab.create({ name: 'x', options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' } })).rejects.toMatchObject({
       code: 'invalid_input',
     })
-    const { bridge, spec } = await make({
+    const { bridge, spec } = await lab.create({
       name: 'alone',
       internal: true,
       options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' },
@@ -157,10 +153,10 @@ describe('driver options', () => {
     expect(await lab.pings(a, b.address)).toBe(true)
     expect(await lab.resolve(a, 'ab')).toBe(b.address)
     for (const container of [a, b]) await lab.stop(container)
-    const inhibited = await make({ name: 'theirs', options: { 'com.docker.network.bridge.inhibit_ipv4': 'true' } })
+    const inhibited = await lab.create({ name: 'theirs', options: { 'com.docker.network.bridge.inhibit_ipv4': 'true' } })
     const c = await lab.start('ac', { endpoints: [{ network: 'theirs' }] })
     expect((await lab.run(null, ['ip', '-o', '-4', 'address', 'show', 'dev', inhibited.bridge])).output).toBe('')
-    expect(await route(c)).toContain(`default via ${inhibited.spec.ipam[0]?.gateway}`)
+    expect(await lab.defaultRoute(c)).toContain(`default via ${inhibited.spec.ipam[0]?.gateway}`)
     expect(spec.internal).toBe(true)
     await lab.stop(c)
     for (const name of ['alone', 'theirs']) await lab.network.remove('lab', name)
@@ -168,8 +164,10 @@ describe('driver options', () => {
   it('that cannot be had are refused', async () => {
     const refused = { 'com.docker.network.bridge.trusted_host_interfaces': 'eth0' }
     for (const [name, value] of Object.entries(refused))
-      await expect(make({ name: 'x', options: { [name]: value } })).rejects.toMatchObject({ code: 'unsupported' })
-    await expect(make({ name: 'x', options: { 'com.docker.network.driver.mtu': 'big' } })).rejects.toMatchObject({ code: 'invalid_input' })
+      await expect(lab.create({ name: 'x', options: { [name]: value } })).rejects.toMatchObject({ code: 'unsupported' })
+    await expect(lab.create({ name: 'x', options: { 'com.docker.network.driver.mtu': 'big' } })).rejects.toMatchObject({
+      code: 'invalid_input',
+    })
   })
 })
 
@@ -197,22 +195,22 @@ describe('endpoints', () => {
     for (const container of [a, b]) await lab.stop(container)
   })
   it('of the highest priority have the default route, and give and take it while the container runs', async () => {
-    for (const name of ['aa', 'zz']) await make({ name })
+    for (const name of ['aa', 'zz']) await lab.create({ name })
     const a = await lab.start('pa', { endpoints: [{ network: 'aa' }, { network: 'zz', priority: 5 }] })
-    expect(await route(a)).toContain('dev eth1')
-    await connect(a, { network: 'bridge', aliases: [], priority: 9 })
-    expect(await route(a)).toContain('dev eth2')
+    expect(await lab.defaultRoute(a)).toContain('dev eth1')
+    await lab.connect(a, { network: 'bridge', aliases: [], priority: 9 })
+    expect(await lab.defaultRoute(a)).toContain('dev eth2')
     expect(await lab.ask(a, 'tcp', outside.address, 7000)).toBe(outside.hostAddress)
-    await disconnect(a, 'bridge')
-    expect(await route(a)).toContain('dev eth1')
-    await disconnect(a, 'zz')
-    expect(await route(a)).toContain('dev eth0')
+    await lab.disconnect(a, 'bridge')
+    expect(await lab.defaultRoute(a)).toContain('dev eth1')
+    await lab.disconnect(a, 'zz')
+    expect(await lab.defaultRoute(a)).toContain('dev eth0')
     await lab.stop(a)
     for (const name of ['aa', 'zz']) await lab.network.remove('lab', name)
   })
   it('know linked containers by names that nobody else knows', async () => {
     const db = await lab.start('database', { hostname: 'dbhost' })
-    await make({ name: 'linked' })
+    await lab.create({ name: 'linked' })
     const other = await lab.start('other', { endpoints: [{ network: 'linked' }] })
     const links = [{ container: 'database', alias: 'db' }]
     const a = await lab.start('la', { endpoints: [{ network: 'bridge', links }] })
@@ -248,9 +246,9 @@ describe('published ports', () => {
 
 describe('prune', () => {
   it('removes what nobody uses now, as far as the filters go', async () => {
-    await make({ name: 'old', labels: { tier: 'a' } })
-    await make({ name: 'kept', labels: { tier: 'b' } })
-    await make({ name: 'used', labels: { tier: 'a' } })
+    await lab.create({ name: 'old', labels: { tier: 'a' } })
+    await lab.create({ name: 'kept', labels: { tier: 'b' } })
+    await lab.create({ name: 'used', labels: { tier: 'a' } })
     const user = await lab.start('user', { endpoints: [{ network: 'used' }] })
     expect(await lab.network.prune('lab', { createdBefore: '2001-01-01T00:00:00Z' })).toEqual({ removed: [] })
     expect(await lab.network.prune('lab', { notLabels: ['tier=b'] })).toEqual({ removed: ['old'] })

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
-import { type EndpointSpec, GantryError, networkSpecSchema } from '@gantry/contracts'
+import { GantryError } from '@gantry/contracts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type LabContainer, NetworkLab } from './lab/network-lab.ts'
+import { NetworkLab } from './lab/network-lab.ts'
 
 /** What some kernels have and others not: networks that pass the host by, and sctp. */
 let lab: NetworkLab
@@ -13,13 +13,6 @@ beforeAll(async () => {
   await lab.serve(outside.pid, 'tcp', 7000)
 })
 afterAll(() => lab.close())
-
-const make = (more: object) => lab.network.create('lab', networkSpecSchema.parse(more))
-const route = async (container: LabContainer) => (await lab.run(container, ['ip', '-4', 'route', 'show', 'default'])).output
-const connect = (container: LabContainer, endpoint: EndpointSpec) =>
-  lab.network.connect({ projectId: 'lab', containerId: container.id, containerName: container.name, pid: container.pid, endpoint })
-const disconnect = (container: LabContainer, network: string) =>
-  lab.network.disconnect({ projectId: 'lab', containerId: container.id, network, running: true })
 
 /** Whether a link of this kind can be put on the parent now; asked of the kernel and not of the engine. */
 async function takes(kind: string, parent: string): Promise<boolean> {
@@ -64,9 +57,9 @@ describe('published ports', () => {
 
 describe.each(['macvlan', 'ipvlan'])('%s networks', (driver) => {
   it('are refused where the kernel has none, or the host not the parent', async () => {
-    await expect(make({ name: 'v', driver, options: { parent: 'nosuch0' } })).rejects.toMatchObject({ code: 'not_found' })
-    await expect(make({ name: 'v', driver, options: { [`${driver}_mode`]: 'odd' } })).rejects.toMatchObject({ code: 'invalid_input' })
-    const made = await make({ name: 'v', driver }).catch((error: GantryError) => error)
+    await expect(lab.create({ name: 'v', driver, options: { parent: 'nosuch0' } })).rejects.toMatchObject({ code: 'not_found' })
+    await expect(lab.create({ name: 'v', driver, options: { [`${driver}_mode`]: 'odd' } })).rejects.toMatchObject({ code: 'invalid_input' })
+    const made = await lab.create({ name: 'v', driver }).catch((error: GantryError) => error)
     const has = await kernelHas(driver)
     if (has) await lab.network.remove('lab', 'v')
     expect(made instanceof GantryError ? made.code : 'made').toBe(has ? 'made' : 'unsupported')
@@ -78,7 +71,7 @@ describe.each(['macvlan', 'ipvlan'])('%s networks', (driver) => {
     await parentIsFree(driver)
     const subnet = outside.hostAddress.replace(/\.1$/, '.0/24')
     const options = { parent: `go${lab.instanceId}` }
-    await make({ name: 'wire', driver, options, ipam: [{ subnet, gateway: outside.address }] })
+    await lab.create({ name: 'wire', driver, options, ipam: [{ subnet, gateway: outside.address }] })
     const a = await lab.start('wa', { endpoints: [{ network: 'wire', ipv4Address: outside.hostAddress.replace(/\.1$/, '.77') }] })
     const b = await lab.start('wb', { endpoints: [{ network: 'wire' }] })
     await lab.serve(a, 'tcp', 80)
@@ -91,9 +84,9 @@ describe.each(['macvlan', 'ipvlan'])('%s networks', (driver) => {
     await lab.boot()
     expect(lab.network.endpoints(a.id)).toHaveLength(1)
     expect((await lab.network.inspect('lab', 'wire')).containers).toHaveLength(2)
-    await disconnect(a, 'wire')
+    await lab.disconnect(a, 'wire')
     expect((await lab.run(a, ['ip', '-o', 'link'])).output).not.toContain('eth0')
-    await connect(a, { network: 'wire', aliases: [] })
+    await lab.connect(a, { network: 'wire', aliases: [] })
     expect((await lab.run(a, ['ip', '-o', 'link'])).output).toContain('eth0')
     for (const container of [a, b]) await lab.stop(container)
     await lab.network.settled()
@@ -104,7 +97,7 @@ describe.each(['macvlan', 'ipvlan'])('%s networks', (driver) => {
     if (driver === 'macvlan' || !(await kernelHas(driver))) return
     await parentIsFree(driver)
     const options = { parent: `go${lab.instanceId}`, ipvlan_mode: 'l3' }
-    await make({ name: 'three', driver, options, ipam: [{ subnet: '10.238.0.0/24' }] })
+    await lab.create({ name: 'three', driver, options, ipam: [{ subnet: '10.238.0.0/24' }] })
     const [a, b] = [
       await lab.start('ta', { endpoints: [{ network: 'three' }] }),
       await lab.start('tb', { endpoints: [{ network: 'three' }] }),
@@ -121,18 +114,18 @@ describe.each(['macvlan', 'ipvlan'])('%s networks', (driver) => {
 
   it('without a parent lead nowhere but to each other, unless they are private', async () => {
     if (!(await kernelHas(driver))) return
-    await make({ name: 'inner', driver })
+    await lab.create({ name: 'inner', driver })
     const [a, b] = [
       await lab.start('na', { endpoints: [{ network: 'inner' }] }),
       await lab.start('nb', { endpoints: [{ network: 'inner' }] }),
     ]
     expect(await lab.pings(a, b.address)).toBe(true)
-    expect(await route(a)).toBe('')
+    expect(await lab.defaultRoute(a)).toBe('')
     for (const container of [a, b]) await lab.stop(container)
     await lab.network.settled()
     await lab.network.remove('lab', 'inner')
     if (driver === 'ipvlan') return
-    await make({ name: 'private', driver, options: { macvlan_mode: 'private' } })
+    await lab.create({ name: 'private', driver, options: { macvlan_mode: 'private' } })
     const [c, d] = [
       await lab.start('nc', { endpoints: [{ network: 'private' }] }),
       await lab.start('nd', { endpoints: [{ network: 'private' }] }),

@@ -1,5 +1,4 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { networkSpecSchema } from '@gantry/contracts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type LabContainer, NetworkLab } from './lab/network-lab.ts'
 
@@ -13,13 +12,12 @@ beforeAll(async () => {
   lab = await NetworkLab.open()
   outside = await lab.outside()
   await lab.probe(outside.pid, ['serveDns', '203.0.113.7'])
-  await make({ name: 'back' })
+  await lab.create({ name: 'back' })
   a = await lab.start('a', { endpoints: [{ network: 'back' }], dns: [outside.address] })
   b = await lab.start('b', { endpoints: [{ network: 'back', aliases: ['db'] }] })
 })
 afterAll(() => lab.close())
 
-const make = (more: object) => lab.network.create('lab', networkSpecSchema.parse(more))
 const probe = async (container: LabContainer, ...args: string[]) => (await lab.run(container, [...lab.probeCommand, ...args])).output
 const resolve = (container: LabContainer, name: string) => probe(container, 'resolve', '127.0.0.11', name, 'A')
 
@@ -82,7 +80,7 @@ describe('127.0.0.11', () => {
     await lab.stop(plain)
   })
   it('knows the names of networks that pass the host by', async () => {
-    await make({ name: 'wire', driver: 'macvlan' })
+    await lab.create({ name: 'wire', driver: 'macvlan' })
     const [c, d] = await Promise.all(['c', 'd'].map((name) => lab.start(name, { endpoints: [{ network: 'wire' }] })))
     if (!c || !d) throw new Error('not started')
     expect(await resolve(c, 'd')).toBe(d.address)
@@ -153,7 +151,7 @@ describe('gantry-dns', () => {
     const before = count()
     const many = await Promise.all(Array.from({ length: 12 }, (_, i) => lab.start(`m${i}`, { endpoints: [{ network: 'back' }] })))
     await Promise.all(many.map((each) => lab.stop(each)))
-    await lab.network.remove('lab', (await make({ name: 'other' })).id)
+    await lab.network.remove('lab', (await lab.create({ name: 'other' })).id)
     await lab.network.settled()
     // Ready sandboxes may have become more.
     await expect.poll(count).toBeLessThanOrEqual(before + 2 * 16)

@@ -4,7 +4,14 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { type ContainerSpecInput, containerSpecSchema, type EngineEvent } from '@gantry/contracts'
+import {
+  type ContainerSpecInput,
+  containerSpecSchema,
+  type EndpointSpec,
+  type EngineEvent,
+  type NetworkInspect,
+  networkSpecSchema,
+} from '@gantry/contracts'
 import type { EngineConfig, Sandbox } from '../../ports.ts'
 import { createNetworkController, type NetworkEngine } from '../controller.ts'
 import { type LabKernel, openKernel } from './lab-kernel.ts'
@@ -108,6 +115,30 @@ export class NetworkLab {
         resolve({ code: error ? Number(error.code ?? 1) : 0, output: (stdout + stderr).trim() })
       })
     })
+  }
+
+  /** A network of project `lab`. */
+  create(spec: object): Promise<NetworkInspect> {
+    return this.network.create('lab', networkSpecSchema.parse(spec))
+  }
+
+  connect(container: LabContainer, endpoint: EndpointSpec): ReturnType<NetworkEngine['connect']> {
+    return this.network.connect({
+      projectId: 'lab',
+      containerId: container.id,
+      containerName: container.name,
+      pid: container.pid,
+      endpoint,
+    })
+  }
+
+  disconnect(container: LabContainer, network: string): ReturnType<NetworkEngine['disconnect']> {
+    return this.network.disconnect({ projectId: 'lab', containerId: container.id, network, running: true })
+  }
+
+  /** Its default route over IPv4, in the words of ip(8). */
+  async defaultRoute(container: LabContainer): Promise<string> {
+    return (await this.run(container, ['ip', '-4', 'route', 'show', 'default'])).output
   }
 
   /** Starts a server inside that answers with the client's address. */
