@@ -1,7 +1,6 @@
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Entry, tarOf, untar } from '@gantry/engine/testing'
+import { type Entry, mountLoopBtrfs, tarOf, untar } from '@gantry/engine/testing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { get, importTar, put, stat } from './testing/archives.ts'
 import { buildTar } from './testing/builds.ts'
@@ -11,16 +10,12 @@ import { TestAgent } from './testing/test-agent.ts'
 const lab = mkdtempSync('/var/lib/gantry-test-build-')
 const btrfs = join(lab, 'btrfs')
 
+let unmount: () => void
 beforeAll(() => {
-  const image = join(lab, 'image')
-  writeFileSync(image, '')
-  truncateSync(image, 1024 ** 3)
-  execFileSync('mkfs.btrfs', ['-q', image])
-  mkdirSync(btrfs)
-  execFileSync('mount', ['-o', 'loop', image, btrfs])
+  unmount = mountLoopBtrfs(lab)
 })
 afterAll(() => {
-  execFileSync('umount', [btrfs])
+  unmount()
   rmSync(lab, { recursive: true, force: true })
 })
 

@@ -1,22 +1,19 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { mountLoopBtrfs } from '@gantry/engine/testing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { TestAgent } from './testing/test-agent.ts'
 
 const lab = mkdtempSync('/var/lib/gantry-test-storage-')
 const btrfs = join(lab, 'btrfs')
 
+let unmount: () => void
 beforeAll(() => {
-  const image = join(lab, 'image')
-  writeFileSync(image, '')
-  truncateSync(image, 1024 ** 3)
-  execFileSync('mkfs.btrfs', ['-q', image])
-  mkdirSync(btrfs)
-  execFileSync('mount', ['-o', 'loop', image, btrfs])
+  unmount = mountLoopBtrfs(lab)
 })
 afterAll(() => {
-  execFileSync('umount', [btrfs])
+  unmount()
   rmSync(lab, { recursive: true, force: true })
 })
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { defaultLimits } from '../image/context.ts'
@@ -7,6 +7,7 @@ import { nativeDir } from '../image/fixture.ts'
 import { tarOf } from '../testing/tar.ts'
 import { chainIds, digestOf } from '../image/manifest.ts'
 import { createLauncher } from '../kernel/launcher.ts'
+import { mountLoopBtrfs } from '../testing/loop-btrfs.ts'
 import { createUnpacker } from '../kernel/unpack.ts'
 import type { RootfsSource } from '../ports.ts'
 import { snapshotterConformance, type SnapshotterUnderTest } from './conformance.ts'
@@ -18,17 +19,13 @@ const lab = mkdtempSync('/var/tmp/gantry-test-')
 const btrfs = join(lab, 'btrfs')
 const kernel = createLauncher({ nativeDir })
 
+let unmount: () => void
 beforeAll(() => {
-  const image = join(lab, 'image')
-  writeFileSync(image, '')
-  truncateSync(image, 1024 ** 3)
-  execFileSync('mkfs.btrfs', ['-q', image])
-  mkdirSync(btrfs)
-  execFileSync('mount', ['-o', 'loop', image, btrfs])
+  unmount = mountLoopBtrfs(lab)
 })
 afterAll(async () => {
   await kernel.close()
-  execFileSync('umount', [btrfs])
+  unmount()
   rmSync(lab, { recursive: true, force: true })
 })
 

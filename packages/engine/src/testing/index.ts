@@ -1,0 +1,2 @@
+export * from './loop-btrfs.ts'
+export * from './tar.ts'
