@@ -154,10 +154,9 @@ static void decided_otherwise(struct watch *watch, struct viewer *viewer)
 static bool handle_frame(struct watch *watch, struct viewer *viewer)
 {
 	const unsigned char *small = (const unsigned char *)viewer->small;
-	switch (viewer->header[0]) {
-	case 'A': return attach_viewer(watch, viewer);
-	default: decided_otherwise(watch, viewer);
-	}
+	if (viewer->header[0] == 'A')
+		return attach_viewer(watch, viewer);
+	decided_otherwise(watch, viewer);
 	switch (viewer->header[0]) {
 	case 'Q': return send_status(watch, viewer);
 	case 'C': close_stdin(watch); return true;
